@@ -1,0 +1,6 @@
+// A registry with the Referrers API. Built by hack/tools.
+module sealwatch.dev/hack/tools/referrers-registry
+
+go 1.26
+
+require github.com/google/go-containerregistry v0.22.1

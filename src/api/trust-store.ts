@@ -1,0 +1,53 @@
+import type { Condition } from './conditions.ts';
+import type { KubernetesObject } from './object.ts';
+
+export type TrustStoreType = 'ca' | 'signingAuthority' | 'tsa';
+
+/** A key of a ConfigMap or Secret in a named namespace. */
+export interface ObjectKeyReference {
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+export interface TrustStoreSpec {
+  /** Default: metadata.name. */
+  readonly trustStoreName?: string;
+  readonly type: TrustStoreType;
+  /** PEM certificates. Exactly one of caBundle and caBundleFrom. */
+  readonly caBundle?: string;
+  readonly caBundleFrom?: {
+    readonly configMapKeyRef?: ObjectKeyReference;
+    readonly secretKeyRef?: ObjectKeyReference;
+  };
+}
+
+export interface TrustStoreCertificateStatus {
+  readonly subject: string;
+  readonly issuer: string;
+  /** Hex, lower case. */
+  readonly serialNumber: string;
+  /** SHA-256 of the DER encoding, hex, lower case. */
+  readonly sha256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
+export interface TrustStoreStatus {
+  readonly observedGeneration?: number;
+  readonly certificates?: readonly TrustStoreCertificateStatus[];
+  readonly certificateCount?: number;
+  /** The earliest notAfter, RFC 3339: the EXPIRES column. */
+  readonly earliestExpiry?: string;
+  /**
+   * The bundle in force, PEM, kept while spec holds garbage, so that the last good one survives a restart
+   * (faults.md 49). Absent while the bundle of spec is itself in force.
+   */
+  readonly lastGoodBundle?: string;
+  readonly conditions?: readonly Condition[];
+}
+
+export interface TrustStore extends KubernetesObject {
+  readonly spec: TrustStoreSpec;
+  readonly status?: TrustStoreStatus;
+}

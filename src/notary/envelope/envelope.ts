@@ -1,0 +1,52 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Descriptor } from '../descriptor.ts';
+
+export const MEDIA_TYPE_JWS = 'application/jose+json';
+export const MEDIA_TYPE_COSE = 'application/cose';
+export type EnvelopeMediaType = typeof MEDIA_TYPE_JWS | typeof MEDIA_TYPE_COSE;
+
+export type SignatureFormat = 'JWS' | 'COSE';
+export type SigningScheme = 'notary.x509' | 'notary.x509.signingAuthority';
+
+/** Signature algorithms of notary.md B5, by their JWA names in both formats. */
+export type SignatureAlgorithm = 'PS256' | 'PS384' | 'PS512' | 'ES256' | 'ES384' | 'ES512';
+
+export const PAYLOAD_TYPE = 'application/vnd.cncf.notary.payload.v1+json';
+
+/**
+ * A signature envelope, parsed and well formed, of either format. Nothing behind the parser reads raw headers again.
+ * Parsed does not mean verified: see `verifySignature`.
+ */
+export interface Envelope {
+  readonly format: SignatureFormat;
+  readonly scheme: SigningScheme;
+  /** As the protected header claims; must equal what the leaf's key gives (B5), which integrity checks. */
+  readonly algorithm: string;
+  /** signingTime of notary.x509: claimed, not trusted. */
+  readonly signingTime?: Date;
+  /** authenticSigningTime of notary.x509.signingAuthority. */
+  readonly authenticSigningTime?: Date;
+  readonly expiry?: Date;
+  readonly verificationPlugin?: string;
+  readonly verificationPluginMinVersion?: string;
+  /** Critical attributes that the specification does not define, with their values: plugins must process each (B4). */
+  readonly extendedCriticalAttributes: ReadonlyMap<string, unknown>;
+  /** DER, leaf first, root included. */
+  readonly certificates: readonly X509Certificate[];
+  /** RFC 3161 token over the signature, DER, unprotected. */
+  readonly timestampToken?: Uint8Array;
+  readonly signingAgent?: string;
+  /** The artifact that was signed, from the payload; its annotations are the user metadata (B7). */
+  readonly subject: Descriptor;
+  /** The bytes that the signature covers, exactly as received. */
+  readonly signedBytes: Uint8Array;
+  /** ECDSA as raw r||s. */
+  readonly signature: Uint8Array;
+}
+
+/** The seam for formats: JWS today, COSE beside it. `parse` throws NotaryError MalformedEnvelope. */
+export interface EnvelopeFormat {
+  readonly mediaType: EnvelopeMediaType;
+  readonly format: SignatureFormat;
+  readonly parse: (bytes: Uint8Array) => Envelope;
+}
