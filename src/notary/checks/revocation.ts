@@ -1,0 +1,43 @@
+import type { CheckCode, CheckResult } from '../outcome.ts';
+import type { CheckContext } from '../verify.ts';
+
+const CODES = {
+  signingJob: 'SigningJobRevoked',
+  signingProfile: 'SigningProfileRevoked',
+  certificate: 'CertificateRevoked',
+} as const satisfies Record<string, CheckCode>;
+
+/**
+ * Revocation, by the plugin's own way or by OCSP and CRL (notary.md H). Never asked for a chain that was not found
+ * trusted: the addresses in it are the signer's to choose (H7).
+ */
+export async function checkRevocationOf(context: CheckContext): Promise<CheckResult> {
+  const { statement, envelope, plugin, before, signal } = context;
+  const base = { type: 'revocation', action: statement.actions.revocation } as const;
+  if (base.action === 'skip') return { ...base, result: 'skipped', reason: 'skipped by the policy' };
+  if (!before.some((check) => check.type === 'authenticity' && check.result === 'passed')) {
+    const reason = 'not asked, since the signer was not found trusted (notary.md H7)';
+    return { ...base, result: 'unknown', code: 'RevocationUndetermined', reason };
+  }
+  const answer = await (plugin?.checkRevocation ?? context.checkRevocation)(envelope, signal);
+  switch (answer.status) {
+    case 'good':
+      return { ...base, result: 'passed', reason: answer.reason };
+    case 'unknown':
+      return {
+        ...base,
+        result: 'unknown',
+        code: answer.notSupportedYet === true ? 'NotSupportedYet' : 'RevocationUndetermined',
+        reason: answer.reason,
+      };
+    case 'revoked':
+      return {
+        ...base,
+        result: 'failed',
+        code: CODES[answer.kind],
+        reason: answer.reason,
+        revoked: answer.revoked,
+        ...(answer.since === undefined ? {} : { since: answer.since }),
+      };
+  }
+}

@@ -1,0 +1,124 @@
+import { NotaryError } from '../error.ts';
+import { PAYLOAD_TYPE, type SigningScheme } from './envelope.ts';
+
+export const HEADER_SIGNING_SCHEME = 'io.cncf.notary.signingScheme';
+export const HEADER_SIGNING_TIME = 'io.cncf.notary.signingTime';
+export const HEADER_AUTHENTIC_SIGNING_TIME = 'io.cncf.notary.authenticSigningTime';
+export const HEADER_EXPIRY = 'io.cncf.notary.expiry';
+export const HEADER_VERIFICATION_PLUGIN = 'io.cncf.notary.verificationPlugin';
+export const HEADER_VERIFICATION_PLUGIN_MIN_VERSION = 'io.cncf.notary.verificationPluginMinVersion';
+export const HEADER_TIMESTAMP_SIGNATURE = 'io.cncf.notary.timestampSignature';
+export const HEADER_SIGNING_AGENT = 'io.cncf.notary.signingAgent';
+
+const SEMVER = /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
+const KNOWN = new Set([
+  HEADER_SIGNING_SCHEME,
+  HEADER_SIGNING_TIME,
+  HEADER_AUTHENTIC_SIGNING_TIME,
+  HEADER_EXPIRY,
+  HEADER_VERIFICATION_PLUGIN,
+  HEADER_VERIFICATION_PLUGIN_MIN_VERSION,
+]);
+
+/** The signed attributes as a format found them: names to values, times already parsed, its own headers taken out. */
+export interface SignedAttributes {
+  readonly contentType: unknown;
+  readonly critical: readonly unknown[];
+  readonly attributes: ReadonlyMap<string, unknown>;
+  /** Names that a format forbids in crit: its own alg, cty and crit. */
+  readonly neverCritical: ReadonlySet<unknown>;
+}
+
+/** What the headers say, checked. */
+export interface CheckedHeaders {
+  readonly scheme: SigningScheme;
+  readonly signingTime?: Date;
+  readonly authenticSigningTime?: Date;
+  readonly expiry?: Date;
+  readonly verificationPlugin?: string;
+  readonly verificationPluginMinVersion?: string;
+  readonly extendedCriticalAttributes: ReadonlyMap<string, unknown>;
+}
+
+/** Checks the signed attributes of either format (notary.md B2, B3, C2, C4). @throws NotaryError MalformedEnvelope */
+export function checkHeaders(signed: SignedAttributes): CheckedHeaders {
+  const { attributes, critical } = signed;
+  if (signed.contentType !== PAYLOAD_TYPE) throw malformed('B2', `content type: expected ${PAYLOAD_TYPE}`);
+  checkCritical(signed);
+  const isCritical = (name: string): boolean => critical.includes(name);
+
+  const scheme = attributes.get(HEADER_SIGNING_SCHEME);
+  if (scheme !== 'notary.x509' && scheme !== 'notary.x509.signingAuthority') {
+    throw malformed('B2', `${HEADER_SIGNING_SCHEME}: expected notary.x509 or notary.x509.signingAuthority`);
+  }
+  if (!isCritical(HEADER_SIGNING_SCHEME)) throw malformed('B3', `crit must list ${HEADER_SIGNING_SCHEME}`);
+  const ownTime = scheme === 'notary.x509' ? HEADER_SIGNING_TIME : HEADER_AUTHENTIC_SIGNING_TIME;
+  const otherTime = scheme === 'notary.x509' ? HEADER_AUTHENTIC_SIGNING_TIME : HEADER_SIGNING_TIME;
+  if (attributes.has(otherTime)) throw malformed('B3', `${otherTime} does not belong to the scheme ${scheme}`);
+  const time = timeOf(attributes, ownTime);
+  if (time === undefined) throw malformed('B2', `${ownTime} is missing`);
+  if (scheme === 'notary.x509.signingAuthority' && !isCritical(HEADER_AUTHENTIC_SIGNING_TIME)) {
+    throw malformed('B3', `crit must list ${HEADER_AUTHENTIC_SIGNING_TIME}`);
+  }
+  if (isCritical(HEADER_SIGNING_TIME)) throw malformed('B3', `crit must not list ${HEADER_SIGNING_TIME}`);
+
+  const expiry = timeOf(attributes, HEADER_EXPIRY);
+  if (expiry !== undefined && !isCritical(HEADER_EXPIRY)) throw malformed('B3', `crit must list ${HEADER_EXPIRY}`);
+  if (expiry !== undefined && expiry <= time)
+    throw malformed('B2', `${HEADER_EXPIRY}: expected a time after ${ownTime}`);
+
+  const plugin = textOf(attributes, HEADER_VERIFICATION_PLUGIN);
+  const minVersion = textOf(attributes, HEADER_VERIFICATION_PLUGIN_MIN_VERSION);
+  if (minVersion !== undefined && !SEMVER.test(minVersion)) {
+    throw malformed('B2', `${HEADER_VERIFICATION_PLUGIN_MIN_VERSION}: expected a semantic version`);
+  }
+  if (minVersion !== undefined && plugin === undefined) {
+    throw malformed('B2', `${HEADER_VERIFICATION_PLUGIN_MIN_VERSION} stands without ${HEADER_VERIFICATION_PLUGIN}`);
+  }
+  return {
+    scheme,
+    ...(scheme === 'notary.x509' ? { signingTime: time } : { authenticSigningTime: time }),
+    ...(expiry === undefined ? {} : { expiry }),
+    ...(plugin === undefined ? {} : { verificationPlugin: plugin }),
+    ...(minVersion === undefined ? {} : { verificationPluginMinVersion: minVersion }),
+    extendedCriticalAttributes: extended(signed),
+  };
+}
+
+function checkCritical({ critical, attributes, neverCritical }: SignedAttributes): void {
+  const seen = new Set<unknown>();
+  for (const name of critical) {
+    const label = JSON.stringify(name);
+    if (typeof name !== 'string' || name === '') throw malformed('B3', `crit: expected names, found ${label}`);
+    if (neverCritical.has(name)) throw malformed('B3', `crit must not list ${label}`);
+    if (!attributes.has(name)) throw malformed('B3', `crit lists ${label}, which is not in the protected header`);
+    if (seen.has(name)) throw malformed('B3', `crit lists ${label} twice`);
+    seen.add(name);
+  }
+}
+
+function extended({ critical, attributes }: SignedAttributes): ReadonlyMap<string, unknown> {
+  const result = new Map<string, unknown>();
+  for (const name of critical) {
+    if (typeof name === 'string' && !KNOWN.has(name)) result.set(name, attributes.get(name));
+  }
+  return result;
+}
+
+function timeOf(attributes: ReadonlyMap<string, unknown>, name: string): Date | undefined {
+  if (!attributes.has(name)) return undefined;
+  const value = attributes.get(name);
+  if (!(value instanceof Date)) throw malformed('B2', `${name}: expected an RFC 3339 time`);
+  return value;
+}
+
+function textOf(attributes: ReadonlyMap<string, unknown>, name: string): string | undefined {
+  if (!attributes.has(name)) return undefined;
+  const value = attributes.get(name);
+  if (typeof value !== 'string' || value.trim() === '') throw malformed('B2', `${name}: expected a non-empty string`);
+  return value;
+}
+
+function malformed(rule: string, message: string): NotaryError {
+  return new NotaryError('MalformedEnvelope', `protected header: ${message} (notary.md ${rule})`, { rule });
+}

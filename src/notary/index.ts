@@ -1,0 +1,60 @@
+export { signatureAlgorithmOf, thumbprints, verifyWithAlgorithm } from './algorithm.ts';
+export { checkChain } from './certificates/chain.ts';
+export {
+  type DistinguishedName,
+  distinguishedNameOf,
+  parseDistinguishedName,
+} from './certificates/distinguished-name.ts';
+export { parseCertificate } from './certificates/parsed-certificate.ts';
+export { parseCertificatesPem, parsePrivateKeyPem } from './certificates/pem.ts';
+export type { Descriptor } from './descriptor.ts';
+export {
+  type Envelope,
+  type EnvelopeMediaType,
+  MEDIA_TYPE_COSE,
+  MEDIA_TYPE_JWS,
+  PAYLOAD_TYPE,
+  type SignatureAlgorithm,
+  type SignatureFormat,
+  type SigningScheme,
+} from './envelope/envelope.ts';
+export { parseEnvelope } from './envelope/parse.ts';
+export { NotaryError, type NotaryErrorCode } from './error.ts';
+export { checkIntegrity, checkSignature, type IntegrityFailure } from './integrity.ts';
+export type {
+  CheckAction,
+  CheckCode,
+  CheckResult,
+  CheckResultKind,
+  CheckType,
+  SignatureOutcome,
+  SignatureVerdict,
+} from './outcome.ts';
+export { CHECK_TYPES } from './outcome.ts';
+export { parseTrustStore } from './parse-trust-store.ts';
+export { createPayload } from './payload.ts';
+export type { VerificationPlugin } from './plugin.ts';
+export { checkRevocationNotSupported } from './revocation/not-supported.ts';
+export type { RevocationChecker, RevocationResult } from './revocation/revocation.ts';
+export {
+  ANNOTATION_CREATED,
+  ANNOTATION_THUMBPRINT,
+  ARTIFACT_TYPE_NOTATION,
+  type SignEnvelopeInput,
+  signatureAnnotations,
+  signEnvelope,
+} from './sign.ts';
+export { verifyTimestampNotSupported } from './timestamp/not-supported.ts';
+export type { TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
+export { matchesTrustedIdentity } from './trust-policy/identity.ts';
+export { LEVELS } from './trust-policy/levels.ts';
+export { parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';
+export type {
+  Statement,
+  TrustPolicyDocument,
+  TrustPolicyStatementDocument,
+  TrustStoreKind,
+  TrustStoreReference,
+} from './trust-policy/statement.ts';
+export type { FindTrustStore, TrustStoreCertificates } from './trust-store.ts';
+export { type VerifySignatureInput, verifySignature } from './verify.ts';

@@ -1,0 +1,148 @@
+import { NotaryError } from '../error.ts';
+import { refuseIdentities } from './identity.ts';
+import { applyOverrides, isLevel } from './levels.ts';
+import type {
+  Statement,
+  TrustPolicyDocument,
+  TrustPolicyStatementDocument,
+  TrustStoreKind,
+  TrustStoreReference,
+} from './statement.ts';
+
+const REGISTRY =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d{1,5})?$/;
+const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const STORE = /^(ca|signingAuthority|tsa):([A-Za-z0-9_.-]+)$/;
+const MAX_SCOPE_LENGTH = 512;
+
+/**
+ * Reads a trust policy document (notary.md F).
+ * @throws NotaryError InvalidTrustPolicy, naming statement, field, what was expected and found
+ */
+export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonly Statement[] {
+  if (document.version !== '1.0') {
+    throw invalid('F1', `version: expected "1.0"; found ${JSON.stringify(document.version)}`);
+  }
+  if (!Array.isArray(document.trustPolicies) || document.trustPolicies.length === 0) {
+    throw invalid('F1', 'trustPolicies: expected at least one statement; found none');
+  }
+  const names = new Set<string>();
+  const scopes = new Map<string, string>();
+  return document.trustPolicies.map((statement, i) => {
+    const label = statement.name === '' ? `trustPolicies[${i}]` : `statement ${JSON.stringify(statement.name)}`;
+    if (typeof statement.name !== 'string' || statement.name === '')
+      throw invalid('F1', `${label}.name: expected a name`);
+    if (names.has(statement.name)) throw invalid('F1', `${label}: the name stands twice; rename one`);
+    names.add(statement.name);
+    for (const scope of checkScopes(statement.registryScopes, label)) {
+      const holder = scopes.get(scope);
+      if (holder !== undefined)
+        throw invalid('F2', `${label}: registryScopes: ${scope} already stands in statement "${holder}"`);
+      scopes.set(scope, statement.name);
+    }
+    return parseStatement(statement, label);
+  });
+}
+
+/** The statement for `registry/repository`: an exact scope, else `*`, else none (F2). */
+export function selectStatement(statements: readonly Statement[], repository: string): Statement | undefined {
+  return (
+    statements.find((statement) => statement.registryScopes.includes(repository)) ??
+    statements.find((statement) => statement.registryScopes.includes('*'))
+  );
+}
+
+function parseStatement(statement: TrustPolicyStatementDocument, label: string): Statement {
+  const { level, override = {}, verifyTimestamp = 'always' } = statement.signatureVerification;
+  if (!isLevel(level)) {
+    throw invalid(
+      'F7',
+      `${label}: signatureVerification.level: expected strict, permissive, audit or skip; found ${JSON.stringify(level)}`,
+    );
+  }
+  const actions = applyOverrides(level, override);
+  if (typeof actions === 'string') throw invalid('F7', `${label}: signatureVerification.${actions}`);
+  if (verifyTimestamp !== 'always' && verifyTimestamp !== 'afterCertExpiry') {
+    throw invalid(
+      'F8',
+      `${label}: signatureVerification.verifyTimestamp: expected always or afterCertExpiry; found ${JSON.stringify(verifyTimestamp)}`,
+    );
+  }
+  if (level === 'skip' && statement.registryScopes.includes('*')) {
+    throw invalid('F4', `${label}: level skip with the scope "*" would trust every image; name the repositories`);
+  }
+  const trustStores = checkStores(statement.trustStores ?? [], level === 'skip', label);
+  return {
+    name: statement.name,
+    registryScopes: [...statement.registryScopes],
+    level,
+    actions,
+    verifyTimestamp,
+    trustStores,
+    trustedIdentities: checkIdentities(statement.trustedIdentities ?? [], level === 'skip', label),
+  };
+}
+
+function checkScopes(scopes: readonly string[] | undefined, label: string): readonly string[] {
+  if (!Array.isArray(scopes) || scopes.length === 0)
+    throw invalid('F2', `${label}: registryScopes: expected at least one; found none`);
+  if (scopes.includes('*') && scopes.length > 1) {
+    throw invalid('F2', `${label}: registryScopes: "*" must stand alone; remove it or the others`);
+  }
+  for (const scope of scopes) {
+    if (scope !== '*' && !isRepositoryScope(scope)) {
+      throw invalid(
+        'F2',
+        `${label}: registryScopes: expected "*" or registry/repository without scheme, tag or digest; found ${JSON.stringify(scope.slice(0, 200))}`,
+      );
+    }
+  }
+  const twice = scopes.find((scope, i) => scopes.indexOf(scope) !== i);
+  if (twice !== undefined) throw invalid('F2', `${label}: registryScopes: ${twice} stands twice; remove one`);
+  return scopes;
+}
+
+function isRepositoryScope(scope: string): boolean {
+  const slash = scope.indexOf('/');
+  if (slash === -1 || scope.length > MAX_SCOPE_LENGTH) return false;
+  return REGISTRY.test(scope.slice(0, slash)) && REPOSITORY.test(scope.slice(slash + 1));
+}
+
+function checkStores(stores: readonly string[], skip: boolean, label: string): readonly TrustStoreReference[] {
+  if (skip && stores.length > 0) throw invalid('F3', `${label}: trustStores: not allowed with level skip; remove them`);
+  if (!skip && stores.length === 0)
+    throw invalid('F3', `${label}: trustStores: expected at least one, such as ca:my-store; found none`);
+  return stores.map((store) => {
+    const match = STORE.exec(store);
+    const [type, name] = [match?.[1], match?.[2]];
+    if (type === undefined || name === undefined || name === '.' || name === '..') {
+      throw invalid(
+        'F3',
+        `${label}: trustStores: expected ca:, signingAuthority: or tsa: and a name of letters, digits, "_", "." and "-"; found ${JSON.stringify(store.slice(0, 200))}`,
+      );
+    }
+    return { type: type as TrustStoreKind, name };
+  });
+}
+
+function checkIdentities(identities: readonly string[], skip: boolean, label: string): readonly string[] {
+  if (skip) {
+    if (identities.length > 0)
+      throw invalid('F5', `${label}: trustedIdentities: not allowed with level skip; remove them`);
+    return [];
+  }
+  let refused: string | undefined;
+  try {
+    refused = refuseIdentities(identities);
+  } catch (error) {
+    if (error instanceof NotaryError)
+      throw invalid(error.rule ?? 'F6', `${label}: trustedIdentities: ${error.message}`);
+    throw error;
+  }
+  if (refused !== undefined) throw invalid('F5', `${label}: ${refused}`);
+  return [...identities];
+}
+
+function invalid(rule: string, message: string): NotaryError {
+  return new NotaryError('InvalidTrustPolicy', `trust policy: ${message} (notary.md ${rule})`, { rule });
+}

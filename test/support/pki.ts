@@ -1,0 +1,146 @@
+import 'reflect-metadata';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, webcrypto, X509Certificate } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+x509.cryptoProvider.set(webcrypto as Crypto);
+
+export type KeyType = 'RSA-2048' | 'RSA-3072' | 'RSA-4096' | 'P-256' | 'P-384' | 'P-521';
+export const KEY_TYPES: readonly KeyType[] = ['RSA-2048', 'RSA-3072', 'RSA-4096', 'P-256', 'P-384', 'P-521'];
+
+export interface ChainOptions {
+  /** Certificates from leaf to root; 1 is a self-signed leaf. Default 3. */
+  readonly length?: 1 | 2 | 3 | 4;
+  readonly key?: KeyType;
+  /** RFC 4514, of the leaf. */
+  readonly subject?: string;
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  /** Replaces the leaf's default extensions (keyUsage digitalSignature critical, extKeyUsage codeSigning). */
+  readonly leafExtensions?: x509.Extension[];
+  /** Replaces the extensions of every CA: called with how many CAs stand below it. */
+  readonly caExtensions?: (depth: number) => x509.Extension[];
+  /** Bounds of the CAs; default ten years around now. */
+  readonly caNotBefore?: Date;
+  readonly caNotAfter?: Date;
+  /** Hash of every certificate's signature. */
+  readonly hash?: 'SHA-1' | 'SHA-256' | 'SHA-384';
+  /** Goes into the names of the CAs, so that two chains differ. */
+  readonly caName?: string;
+}
+
+export interface Chain {
+  /** Leaf first, root included. */
+  readonly certificates: readonly X509Certificate[];
+  /** All of them. */
+  readonly pem: string;
+  readonly rootPem: string;
+  readonly key: KeyObject;
+  /** PKCS#8. */
+  readonly keyPem: string;
+}
+
+const YEAR_MS = 365 * 24 * 60 * 60_000;
+
+/** Extensions of a CA as notary.md E3 wants them. */
+export function caExtensions(depth: number): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(true, depth, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ];
+}
+
+/** Extensions of a code-signing leaf as notary.md E4 wants them. */
+export function leafExtensions(): x509.Extension[] {
+  return [
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.codeSigning]),
+  ];
+}
+
+interface KeyPair {
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly privateKey: webcrypto.CryptoKey;
+}
+
+function algorithmOf(type: KeyType, hash: string): webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams {
+  if (!type.startsWith('RSA')) return { name: 'ECDSA', namedCurve: type };
+  return {
+    name: 'RSASSA-PKCS1-v1_5',
+    hash,
+    modulusLength: Number(type.slice(4)),
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
+}
+
+async function generate(type: KeyType, hash: string): Promise<KeyPair> {
+  return (await webcrypto.subtle.generateKey(algorithmOf(type, hash), true, ['sign', 'verify'])) as KeyPair;
+}
+
+function signingAlgorithm(type: KeyType, hash: string): { name: string; hash: string } {
+  return { name: type.startsWith('RSA') ? 'RSASSA-PKCS1-v1_5' : 'ECDSA', hash };
+}
+
+/** Makes a certificate chain and the leaf's key, by a library of its own: not by the code that is tested with it. */
+export async function createChain(options: ChainOptions = {}): Promise<Chain> {
+  const { length = 3, key = 'P-256', hash = 'SHA-256', caName = 'Test' } = options;
+  const subject = options.subject ?? 'C=US,ST=WA,L=Seattle,O=Acme,CN=Test Signer';
+  const now = Date.now();
+  const leafKeys = await generate(key, hash);
+  const der: ArrayBuffer[] = [];
+  const caKeyType: KeyType = key.startsWith('RSA') ? 'P-256' : key;
+  const caWindow = {
+    notBefore: options.caNotBefore ?? new Date(now - 5 * YEAR_MS),
+    notAfter: options.caNotAfter ?? new Date(now + 5 * YEAR_MS),
+  };
+  let issuer = { name: '', keys: leafKeys, type: key };
+  const cas = length - 1;
+  for (let i = 0; i < cas; i += 1) {
+    const keys = await generate(caKeyType, hash);
+    const name = `C=US,ST=WA,O=Acme,CN=${caName} ${i === 0 ? 'Root' : `Intermediate ${i}`} CA`;
+    const depth = cas - 1 - i;
+    const signer = i === 0 ? { name, keys, type: caKeyType } : issuer;
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: serial(),
+      subject: name,
+      issuer: signer.name,
+      ...caWindow,
+      publicKey: keys.publicKey,
+      signingKey: signer.keys.privateKey,
+      signingAlgorithm: signingAlgorithm(signer.type, hash),
+      extensions: options.caExtensions?.(depth) ?? caExtensions(depth),
+    });
+    der.unshift(certificate.rawData);
+    issuer = { name, keys, type: caKeyType };
+  }
+  const leaf = await x509.X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject,
+    issuer: cas === 0 ? subject : issuer.name,
+    notBefore: options.notBefore ?? new Date(now - YEAR_MS),
+    notAfter: options.notAfter ?? new Date(now + YEAR_MS),
+    publicKey: leafKeys.publicKey,
+    signingKey: issuer.keys.privateKey,
+    signingAlgorithm: signingAlgorithm(issuer.type, hash),
+    extensions: options.leafExtensions ?? leafExtensions(),
+  });
+  der.unshift(leaf.rawData);
+  const certificates = der.map((bytes) => new X509Certificate(Buffer.from(bytes)));
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey));
+  const keyObject = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  return {
+    certificates,
+    pem: certificates.map((certificate) => certificate.toString()).join(''),
+    rootPem: certificates.at(-1)?.toString() ?? '',
+    key: keyObject,
+    keyPem: keyObject.export({ format: 'pem', type: 'pkcs8' }).toString(),
+  };
+}
+
+/** A private key that belongs to no chain. */
+export function unrelatedKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+}
+
+function serial(): string {
+  return Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex').replace(/^[89a-f]/, '7');
+}
