@@ -1,0 +1,29 @@
+export { ApiError, type FaultReason, hasStatus } from './api-error.ts';
+export type {
+  CallOptions,
+  KubernetesList,
+  ListOptions,
+  PatchOptions,
+  Selection,
+  WatchOptions,
+  WatchStream,
+} from './call.ts';
+export { KubernetesClient, type KubernetesClientOptions } from './client.ts';
+export { cutMessage, removeCondition, setCondition } from './conditions.ts';
+export type { QueueClock } from './delayed-keys.ts';
+export type { EventInput, ObjectReference } from './event.ts';
+export { EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
+export { jsonEquals } from './merge-patch.ts';
+export type { OnChange } from './object-index.ts';
+export { type Owner, OwnerResolver } from './owner-resolver.ts';
+export { Reflector } from './reflector.ts';
+export type {
+  ReflectorOptions,
+  ReflectorPhase,
+  ReflectorState,
+  ReflectorStats,
+  ReflectorTiming,
+} from './reflector-options.ts';
+export type { RequestEvent, RequestHook } from './request-hook.ts';
+export { StatusWriter } from './status-writer.ts';
+export { type ReconcileResult, WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';

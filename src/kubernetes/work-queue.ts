@@ -1,0 +1,178 @@
+import { backoffDelayMs } from './backoff.ts';
+import { DelayedKeys, type QueueClock, systemQueueClock } from './delayed-keys.ts';
+
+/** What a reconcile may ask for. */
+export interface ReconcileResult {
+  /** Run this key again after this long; an earlier wish wins. */
+  readonly requeueAfterMs?: number;
+}
+
+/** Told after each run of a key, for metrics and logs. */
+export interface WorkResult {
+  readonly key: string;
+  /** From the moment the key was ready until it ran. */
+  readonly waitedMs: number;
+  readonly durationMs: number;
+  readonly error?: unknown;
+  /** Failures in a row, this one included; 0 on success. */
+  readonly failures: number;
+  readonly retryAfterMs?: number;
+}
+
+export interface WorkQueueOptions {
+  readonly concurrency: number;
+  /** Reconciles one key; the signal aborts when the queue stops. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: an async function without a wish returns nothing.
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult | undefined | void>;
+  /** After the first failure of a key; doubled by each further one. */
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly clock?: QueueClock;
+  readonly random?: () => number;
+  readonly onResult?: (result: WorkResult) => void;
+}
+
+/**
+ * Runs keys, each once at a time, in the order they came.
+ *
+ * A key that is added while it waits is there once; one that is added while it runs, runs once more after. A reconcile
+ * that throws is repeated with exponential backoff and jitter, not before an error's own `retryAfterMs`; success
+ * forgets the failures. Other keys are not held up (faults.md 10).
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #clock: QueueClock;
+  /** Ready keys in order, with the time they became ready. */
+  readonly #ready = new Map<string, number>();
+  readonly #running = new Map<string, Promise<void>>();
+  /** Keys that were added while they ran. */
+  readonly #dirty = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  /** Apart from each other, so that a retry does not take the place of a later wish. */
+  readonly #wishes: DelayedKeys;
+  readonly #retries: DelayedKeys;
+  readonly #stop = new AbortController();
+  #started = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemQueueClock;
+    this.#wishes = new DelayedKeys(this.#clock, (key) => this.add(key));
+    this.#retries = new DelayedKeys(this.#clock, (key) => this.add(key));
+  }
+
+  /** Keys that are ready and not yet running. */
+  get depth(): number {
+    return this.#ready.size + this.#dirty.size;
+  }
+
+  /** Keys that run now. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Keys that wait for their time; one that waits for two is counted twice. */
+  get delayed(): number {
+    return this.#wishes.size + this.#retries.size;
+  }
+
+  /** Makes a key ready. */
+  add(key: string): void {
+    if (this.#stop.signal.aborted) {
+      return;
+    }
+    if (this.#running.has(key)) {
+      this.#dirty.add(key);
+      return;
+    }
+    if (!this.#ready.has(key)) {
+      this.#ready.set(key, this.#clock.now());
+    }
+    this.#fill();
+  }
+
+  /** Makes a key ready after so many milliseconds; of several times the earliest holds. */
+  addAfter(key: string, delayMs: number): void {
+    if (!this.#stop.signal.aborted) {
+      this.#wishes.add(key, delayMs);
+    }
+  }
+
+  /** Begins to run what is ready. */
+  start(): void {
+    this.#started = true;
+    this.#fill();
+  }
+
+  /** Drops what waits, aborts what runs, and resolves when the last reconcile has ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the queue stops'));
+    this.#wishes.clear();
+    this.#retries.clear();
+    this.#ready.clear();
+    this.#dirty.clear();
+    await Promise.all(this.#running.values());
+  }
+
+  #fill(): void {
+    while (this.#started && !this.#stop.signal.aborted && this.#running.size < this.#options.concurrency) {
+      const next = this.#ready.entries().next();
+      if (next.done) {
+        return;
+      }
+      const [key, readyAt] = next.value;
+      this.#ready.delete(key);
+      this.#running.set(key, this.#run(key, this.#clock.now() - readyAt));
+    }
+  }
+
+  async #run(key: string, waitedMs: number): Promise<void> {
+    // The caller's stack ends here: an `add` within a handler never runs a reconcile within it.
+    await Promise.resolve();
+    const startedAt = this.#clock.now();
+    let result: WorkResult;
+    try {
+      const wish = await this.#options.reconcile(key, this.#stop.signal);
+      this.#succeeded(key, wish ? wish.requeueAfterMs : undefined);
+      result = { key, waitedMs, durationMs: this.#clock.now() - startedAt, failures: 0 };
+    } catch (error) {
+      const { failures, retryAfterMs } = this.#failed(key, error);
+      result = { key, waitedMs, durationMs: this.#clock.now() - startedAt, error, failures, retryAfterMs };
+    }
+    this.#running.delete(key);
+    if (this.#dirty.delete(key)) {
+      this.add(key);
+    }
+    this.#fill();
+    this.#options.onResult?.(result);
+  }
+
+  #succeeded(key: string, requeueAfterMs: number | undefined): void {
+    this.#failures.delete(key);
+    this.#retries.drop(key);
+    if (requeueAfterMs !== undefined) {
+      this.addAfter(key, requeueAfterMs);
+    }
+  }
+
+  #failed(key: string, error: unknown): { failures: number; retryAfterMs: number } {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    const { baseDelayMs, maxDelayMs, random = Math.random } = this.#options;
+    const retryAfterMs = Math.max(backoffDelayMs(failures, { baseDelayMs, maxDelayMs, random }), askedDelayMs(error));
+    if (!this.#stop.signal.aborted) {
+      this.#failures.set(key, failures);
+      this.#retries.add(key, retryAfterMs);
+    }
+    return { failures, retryAfterMs };
+  }
+}
+
+/** An ApiError or OciError carries the server's own Retry-After. */
+function askedDelayMs(error: unknown): number {
+  return typeof error === 'object' &&
+    error !== null &&
+    'retryAfterMs' in error &&
+    typeof error.retryAfterMs === 'number'
+    ? error.retryAfterMs
+    : 0;
+}
