@@ -1,0 +1,146 @@
+import { type Dispatcher, request } from 'undici';
+import { AddressRefusedError, printable, readBounded, TooLargeError } from '../transport/index.ts';
+import { OciError } from './error.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+  readonly dispatcher: Dispatcher;
+  /** For messages: "GET manifest of registry/repository:tag". */
+  readonly what: string;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Buffer;
+}
+
+const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_RETRY_AFTER_MS = 24 * 60 * 60_000;
+
+/** One exchange, bounded in bytes and time. @throws OciError Unreachable, Timeout, TooLarge or AddressRefused */
+export async function exchange(input: HttpRequest): Promise<HttpAnswer> {
+  try {
+    const answer = await request(input.url, {
+      method: input.method,
+      headers: { ...input.headers, 'accept-encoding': 'identity' },
+      body: input.body ?? null,
+      signal: input.signal,
+      dispatcher: input.dispatcher,
+    });
+    const headers = new Map<string, string>();
+    for (const [name, value] of Object.entries(answer.headers)) {
+      if (value !== undefined) headers.set(name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value);
+    }
+    const failed = answer.statusCode >= 400;
+    const limit = failed ? Math.min(input.maxBytes, MAX_ERROR_BYTES) : input.maxBytes;
+    const body = input.method === 'HEAD' ? await drain(answer.body) : await readBody(answer.body, limit, failed);
+    return { status: answer.statusCode, headers, body };
+  } catch (error) {
+    throw transportError(error, input);
+  }
+}
+
+async function drain(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
+  await body.dump();
+  return Buffer.alloc(0);
+}
+
+async function readBody(body: Dispatcher.ResponseData['body'], maxBytes: number, failed: boolean): Promise<Buffer> {
+  try {
+    const bytes = await readBounded(body, maxBytes);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (error) {
+    // Nobody needs the whole of an error page.
+    if (failed && error instanceof TooLargeError) return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+function transportError(error: unknown, { what, signal, maxBytes }: HttpRequest): OciError {
+  if (error instanceof OciError) return error;
+  const refused = findCause(error, (cause) => cause instanceof AddressRefusedError);
+  if (refused instanceof Error) return new OciError('AddressRefused', `${what}: ${refused.message}`, { cause: error });
+  if (error instanceof TooLargeError) {
+    return new OciError('TooLarge', `${what}: the answer is larger than the limit of ${maxBytes} bytes`, {
+      cause: error,
+    });
+  }
+  const isTimeout = signal.aborted || (error instanceof Error && /Timeout/.test(error.name));
+  if (isTimeout) return new OciError('Timeout', `${what}: no complete answer in time`, { cause: error });
+  const code = findCause(error, (cause) => cause instanceof Error && 'code' in cause && typeof cause.code === 'string');
+  const reason = code instanceof Error && 'code' in code ? `${String(code.code)} ` : '';
+  const text = code instanceof Error ? code.message : String(error);
+  return new OciError('Unreachable', `${what}: the registry cannot be reached: ${reason}${printable(text)}`, {
+    cause: error,
+  });
+}
+
+function findCause(error: unknown, matches: (cause: unknown) => boolean): unknown {
+  let cause = error;
+  for (let depth = 0; depth < 5 && cause !== undefined && cause !== null; depth += 1) {
+    if (matches(cause)) return cause;
+    if (cause instanceof AggregateError && cause.errors.some(matches)) return cause.errors.find(matches);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return undefined;
+}
+
+/** The error that an answer with a failing status is. */
+export function statusError(what: string, answer: HttpAnswer): OciError {
+  const { status } = answer;
+  const told = registryError(answer.body);
+  const retryAfterMs = retryAfter(answer.headers.get('retry-after'));
+  const options = {
+    status,
+    ...(told.code === undefined ? {} : { registryCode: told.code }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+  const said = told.text === '' ? `${status}` : `${status} ${told.text}`;
+  if (status === 401) {
+    return new OciError(
+      'Unauthorized',
+      `${what}: the registry asks for other credentials (${said}): check the pull secret`,
+      options,
+    );
+  }
+  if (status === 403)
+    return new OciError(
+      'Denied',
+      `${what}: the registry denies access (${said}): check the permissions of the credentials`,
+      options,
+    );
+  if (status === 404) return new OciError('NotFound', `${what}: not found (${said})`, options);
+  if (status === 429)
+    return new OciError('RateLimited', `${what}: the registry limits the rate of requests (${said})`, options);
+  if (status >= 500) return new OciError('ServerError', `${what}: the registry failed (${said})`, options);
+  return new OciError('ServerError', `${what}: unexpected answer ${said}`, options);
+}
+
+/** Error code and message of a registry, cut and cleaned: nothing else of an answer is ever told. */
+function registryError(body: Buffer): { readonly code?: string; readonly text: string } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch {
+    return { text: '' };
+  }
+  const errors = typeof parsed === 'object' && parsed !== null && 'errors' in parsed ? parsed.errors : undefined;
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  if (typeof first !== 'object' || first === null) return { text: '' };
+  const code = 'code' in first && typeof first.code === 'string' ? printable(first.code, 50) : undefined;
+  const message = 'message' in first && typeof first.message === 'string' ? printable(first.message) : '';
+  const text = [code, message].filter((part) => part !== undefined && part !== '').join(': ');
+  return { text, ...(code === undefined ? {} : { code }) };
+}
+
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+}

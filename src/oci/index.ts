@@ -1,0 +1,20 @@
+export {
+  anonymous,
+  type CredentialProvider,
+  type Credentials,
+  chainCredentials,
+  dockerConfigCredentials,
+} from './credentials.ts';
+export { digestOf } from './digest.ts';
+export { isContentFault, OciError, type OciErrorCode } from './error.ts';
+export { formatReference, parseReference, type Reference, repositoryName } from './reference.ts';
+export { listReferrers, type Referrer } from './referrers.ts';
+export { type Manifest, RegistryClient } from './registry-client.ts';
+export type { RegistrySessionOptions } from './registry-session.ts';
+export {
+  deleteSignature,
+  fetchSignature,
+  listSignatures,
+  pushSignature,
+  type SignatureArtifact,
+} from './signatures.ts';

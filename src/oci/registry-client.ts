@@ -1,0 +1,246 @@
+import type { Descriptor } from '../notary/index.ts';
+import { checkContent, digestOf } from './digest.ts';
+import { OciError } from './error.ts';
+import { statusError } from './http.ts';
+import { formatReference, type Reference, repositoryName } from './reference.ts';
+import { RegistrySession, type RegistrySessionOptions } from './registry-session.ts';
+
+export const MEDIA_TYPE_OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+export const MEDIA_TYPE_OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+export const MEDIA_TYPE_OCI_ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
+
+/** notary.md A6. */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+
+const ACCEPT = [
+  MEDIA_TYPE_OCI_INDEX,
+  MEDIA_TYPE_OCI_MANIFEST,
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  MEDIA_TYPE_OCI_ARTIFACT,
+].join(', ');
+
+/** A manifest with the descriptor that names it. */
+export interface Manifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Buffer;
+}
+
+/** The distribution-spec operations that signing and verifying need. Each rejects with OciError. */
+export class RegistryClient {
+  readonly #session: RegistrySession;
+
+  constructor(options: RegistrySessionOptions) {
+    this.#session = new RegistrySession(options);
+  }
+
+  /** What a reference names now. The manifest is read and hashed, so that digest and size are not taken on trust. */
+  async resolve(reference: Reference, signal: AbortSignal): Promise<Descriptor> {
+    return (await this.getManifest(reference, signal)).descriptor;
+  }
+
+  /** Reads a manifest by tag or digest; a digest is checked against the content. */
+  async getManifest(reference: Reference, signal: AbortSignal): Promise<Manifest> {
+    const what = formatReference(reference);
+    const answer = await this.#session.send(
+      reference,
+      {
+        method: 'GET',
+        target: `/v2/${reference.repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+        headers: { accept: ACCEPT },
+        maxBytes: MAX_MANIFEST_BYTES,
+        actions: 'pull',
+        what,
+        operation: 'manifest',
+      },
+      signal,
+    );
+    if (answer.status !== 200) throw statusError(what, answer);
+    const mediaType = baseType(answer.headers.get('content-type'));
+    if (mediaType === undefined) throw new OciError('InvalidAnswer', `${what}: the registry named no Content-Type`);
+    const claimed = mediaTypeInside(answer.body);
+    if (claimed !== undefined && claimed !== mediaType) {
+      throw new OciError(
+        'InvalidAnswer',
+        `${what}: Content-Type ${mediaType} contradicts the manifest's own mediaType`,
+      );
+    }
+    const digest = reference.digest ?? digestOf(answer.body);
+    checkContent(answer.body, { digest }, what);
+    return { descriptor: { mediaType, digest, size: answer.body.byteLength }, bytes: answer.body };
+  }
+
+  /** Reads a blob, bounded, its digest and size checked. */
+  async fetchBlob(reference: Reference, blob: Descriptor, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
+    const what = `blob ${repositoryName(reference)}@${blob.digest}`;
+    if (blob.size > maxBytes)
+      throw new OciError('TooLarge', `${what}: ${blob.size} bytes are more than the limit of ${maxBytes}`);
+    const answer = await this.#session.send(
+      reference,
+      {
+        method: 'GET',
+        target: `/v2/${reference.repository}/blobs/${blob.digest}`,
+        maxBytes,
+        actions: 'pull',
+        what,
+        operation: 'blob',
+      },
+      signal,
+    );
+    if (answer.status !== 200) throw statusError(what, answer);
+    checkContent(answer.body, blob, what);
+    return answer.body;
+  }
+
+  /** One page of the Referrers API, or undefined where the registry does not have it (notary.md A4). */
+  async referrersPage(
+    reference: Reference,
+    target: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly body: Buffer; readonly filtered: boolean; readonly next?: string } | undefined> {
+    const what = `referrers of ${formatReference(reference)}`;
+    const answer = await this.#session.send(
+      reference,
+      {
+        method: 'GET',
+        target,
+        headers: { accept: MEDIA_TYPE_OCI_INDEX },
+        maxBytes: MAX_MANIFEST_BYTES,
+        actions: 'pull',
+        what,
+        operation: 'referrers',
+      },
+      signal,
+    );
+    if (answer.status === 404) {
+      const error = statusError(what, answer);
+      if (error.registryCode === 'NAME_UNKNOWN') throw error;
+      return undefined;
+    }
+    if (answer.status !== 200) throw statusError(what, answer);
+    if (baseType(answer.headers.get('content-type')) !== MEDIA_TYPE_OCI_INDEX) return undefined;
+    const filters = (answer.headers.get('oci-filters-applied') ?? '').split(',').map((filter) => filter.trim());
+    const next = this.#nextPage(reference, answer.headers.get('link'), target, what);
+    return { body: answer.body, filtered: filters.includes('artifactType'), ...(next === undefined ? {} : { next }) };
+  }
+
+  /** The next page by Link, of the same origin only (notary.md A4). */
+  #nextPage(reference: Reference, link: string | undefined, target: string, what: string): string | undefined {
+    const match = /<([^<>]{1,4096})>\s*;\s*rel="?next"?/i.exec(link ?? '');
+    if (match?.[1] === undefined) return undefined;
+    const origin = new URL(this.#session.originOf(reference.registry)).origin;
+    const current = new URL(target, origin);
+    if (!URL.canParse(match[1], current.href))
+      throw new OciError('InvalidAnswer', `${what}: the Link header names no valid address`);
+    const next = new URL(match[1], current);
+    if (next.origin !== origin)
+      throw new OciError('InvalidAnswer', `${what}: the Link header leads to another origin, which is refused`);
+    return `${next.pathname}${next.search}`;
+  }
+
+  /** Uploads a blob in one piece, unless the registry has it. */
+  async pushBlob(reference: Reference, bytes: Uint8Array, mediaType: string, signal: AbortSignal): Promise<Descriptor> {
+    const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
+    const what = `upload of blob ${repositoryName(reference)}@${descriptor.digest}`;
+    const base = { maxBytes: MAX_MANIFEST_BYTES, actions: 'pull,push', what, operation: 'push-blob' };
+    const exists = await this.#session.send(
+      reference,
+      { ...base, method: 'HEAD', target: `/v2/${reference.repository}/blobs/${descriptor.digest}` },
+      signal,
+    );
+    if (exists.status === 200) return descriptor;
+    const started = await this.#session.send(
+      reference,
+      { ...base, method: 'POST', target: `/v2/${reference.repository}/blobs/uploads/` },
+      signal,
+    );
+    const location = started.headers.get('location');
+    if (started.status !== 202 || location === undefined) throw statusError(what, started);
+    const origin = new URL(this.#session.originOf(reference.registry));
+    const url = new URL(location, origin);
+    if (url.origin !== origin.origin)
+      throw new OciError('InvalidAnswer', `${what}: the upload leads to another origin, which is refused`);
+    url.searchParams.set('digest', descriptor.digest);
+    const finished = await this.#session.send(
+      reference,
+      {
+        ...base,
+        method: 'PUT',
+        target: `${url.pathname}${url.search}`,
+        headers: { 'content-type': 'application/octet-stream' },
+        body: bytes,
+      },
+      signal,
+    );
+    if (finished.status !== 201) throw statusError(what, finished);
+    return descriptor;
+  }
+
+  /**
+   * Uploads a manifest, by digest or under a tag.
+   * @returns its descriptor, and whether the registry took note of its subject (header OCI-Subject, A5)
+   */
+  async pushManifest(
+    reference: Reference,
+    bytes: Uint8Array,
+    mediaType: string,
+    tag: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly descriptor: Descriptor; readonly subjectAccepted: boolean }> {
+    const digest = digestOf(bytes);
+    const what = `upload of manifest ${repositoryName(reference)}@${digest}`;
+    const answer = await this.#session.send(
+      reference,
+      {
+        method: 'PUT',
+        target: `/v2/${reference.repository}/manifests/${tag ?? digest}`,
+        headers: { 'content-type': mediaType },
+        body: bytes,
+        maxBytes: MAX_MANIFEST_BYTES,
+        actions: 'pull,push',
+        what,
+        operation: 'push-manifest',
+      },
+      signal,
+    );
+    if (answer.status !== 201 && answer.status !== 200 && answer.status !== 202) throw statusError(what, answer);
+    return {
+      descriptor: { mediaType, digest, size: bytes.byteLength },
+      subjectAccepted: answer.headers.has('oci-subject'),
+    };
+  }
+
+  /** Deletes a manifest by digest or tag. Absent already is fine. */
+  async deleteManifest(reference: Reference, target: string, signal: AbortSignal): Promise<void> {
+    const what = `deletion of ${repositoryName(reference)}@${target}`;
+    const answer = await this.#session.send(
+      reference,
+      {
+        method: 'DELETE',
+        target: `/v2/${reference.repository}/manifests/${target}`,
+        maxBytes: MAX_MANIFEST_BYTES,
+        actions: 'pull,push,delete',
+        what,
+        operation: 'delete-manifest',
+      },
+      signal,
+    );
+    if (answer.status === 404 || answer.status === 202 || answer.status === 200 || answer.status === 204) return;
+    throw statusError(what, answer);
+  }
+}
+
+function baseType(contentType: string | undefined): string | undefined {
+  const type = contentType?.split(';')[0]?.trim().toLowerCase();
+  return type === '' ? undefined : type;
+}
+
+function mediaTypeInside(bytes: Buffer): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    const found = typeof parsed === 'object' && parsed !== null && 'mediaType' in parsed ? parsed.mediaType : undefined;
+    return typeof found === 'string' ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}

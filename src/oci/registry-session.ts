@@ -1,0 +1,237 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Dispatcher } from 'undici';
+import type { CredentialProvider } from './credentials.ts';
+import { OciError } from './error.ts';
+import { exchange, type HttpAnswer, statusError } from './http.ts';
+import { authorizationOf, type Challenge, parseChallenge } from './http-auth.ts';
+import type { Reference } from './reference.ts';
+
+export interface RegistrySessionOptions {
+  readonly dispatcher: Dispatcher;
+  readonly credentials: CredentialProvider;
+  /** Whether the configuration lists a host for plain HTTP. */
+  readonly plainHTTPHosts: (host: string) => boolean;
+  readonly userAgent: string;
+  /** Attempts at one request, the first included. */
+  readonly maxAttempts: number;
+  /** For one operation with all its attempts, milliseconds. */
+  readonly timeoutMs: number;
+  /** Told of every exchange. */
+  readonly onRequest?: (exchange: {
+    readonly registry: string;
+    readonly operation: string;
+    readonly outcome: string;
+    readonly durationMs: number;
+  }) => void;
+}
+
+export interface SessionRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
+  /** Path and query, or an absolute URL of the same registry. */
+  readonly target: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly maxBytes: number;
+  /** `pull`, or `pull,push`. */
+  readonly actions: string;
+  readonly what: string;
+  /** Name for metrics. */
+  readonly operation: string;
+}
+
+interface Token {
+  readonly authorization: string;
+  readonly expiresAt: number;
+}
+
+const MAX_REDIRECTS = 5;
+const MAX_TOKEN_BYTES = 64 * 1024;
+const DEFAULT_TOKEN_MS = 60_000;
+const MAX_TOKENS = 1_000;
+const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
+
+/** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
+export class RegistrySession {
+  readonly #options: RegistrySessionOptions;
+  readonly #challenges = new Map<string, Challenge>();
+  readonly #tokens = new Map<string, Token>();
+
+  constructor(options: RegistrySessionOptions) {
+    this.#options = options;
+  }
+
+  /** The origin of a registry. Docker Hub's API has a host of its own. */
+  originOf(registry: string): string {
+    const scheme = this.#options.plainHTTPHosts(registry) ? 'http' : 'https';
+    return `${scheme}://${registry === 'docker.io' ? 'registry-1.docker.io' : registry}`;
+  }
+
+  /**
+   * Sends a request until it is answered, the attempts are used up, or the time is over.
+   * @returns any answer below 500 except 401 and 429
+   * @throws OciError
+   */
+  async send(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
+    const endsAt = performance.now() + this.#options.timeoutMs;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#authorized(reference, input, deadline);
+      } catch (error) {
+        if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || attempt >= this.#options.maxAttempts)
+          throw error;
+        const backoffMs = Math.min(200 * 2 ** (attempt - 1), 5_000) * (0.5 + Math.random());
+        const waitMs = error.retryAfterMs ?? backoffMs;
+        // Waiting longer than there is time for helps nobody: the caller knows when to come back.
+        if (performance.now() + waitMs > endsAt) throw error;
+        try {
+          await delay(waitMs, undefined, { signal: deadline });
+        } catch {
+          throw error;
+        }
+      }
+    }
+  }
+
+  async #authorized(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    const first = await this.#follow(reference, input, await this.#authorization(reference, input, signal), signal);
+    if (first.status !== 401) return passOrThrow(input.what, first);
+    const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '');
+    if (challenge === undefined) throw statusError(input.what, first);
+    this.#challenges.set(reference.registry, challenge);
+    this.#tokens.delete(tokenKey(reference, input.actions));
+    const authorization = await this.#authorization(reference, input, signal);
+    if (authorization === undefined) throw statusError(input.what, first);
+    return passOrThrow(input.what, await this.#follow(reference, input, authorization, signal), true);
+  }
+
+  async #authorization(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<string | undefined> {
+    const challenge = this.#challenges.get(reference.registry);
+    if (challenge === undefined) return undefined;
+    const credentials = await this.#options.credentials.credentialsFor(
+      reference.registry,
+      reference.repository,
+      signal,
+    );
+    if (challenge.kind === 'basic' || credentials.kind === 'bearer') return authorizationOf(credentials);
+    const key = tokenKey(reference, input.actions);
+    const kept = this.#tokens.get(key);
+    if (kept !== undefined && kept.expiresAt > Date.now()) return kept.authorization;
+    const token = await this.#fetchToken(reference, input, challenge, authorizationOf(credentials), signal);
+    if (this.#tokens.size >= MAX_TOKENS) this.#tokens.clear();
+    this.#tokens.set(key, token);
+    return token.authorization;
+  }
+
+  async #fetchToken(
+    reference: Reference,
+    input: SessionRequest,
+    challenge: Extract<Challenge, { kind: 'bearer' }>,
+    authorization: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Token> {
+    const url = new URL(challenge.realm);
+    const what = `token for ${reference.registry}/${reference.repository}`;
+    if (url.protocol !== 'https:' && !this.#options.plainHTTPHosts(url.host)) throw plainHTTPRefused(what, url.host);
+    if (challenge.service !== undefined) url.searchParams.set('service', challenge.service);
+    url.searchParams.set('scope', `repository:${reference.repository}:${input.actions}`);
+    const answer = await this.#exchange(reference.registry, {
+      method: 'GET',
+      url,
+      headers: authorization === undefined ? {} : { authorization },
+      maxBytes: MAX_TOKEN_BYTES,
+      what,
+      operation: 'token',
+      signal,
+    });
+    if (answer.status !== 200) throw statusError(what, answer);
+    let body: unknown;
+    try {
+      body = JSON.parse(answer.body.toString('utf8'));
+    } catch (error) {
+      throw new OciError('InvalidAnswer', `${what}: expected JSON with a token`, { cause: error });
+    }
+    const values = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>;
+    const token = values['token'] ?? values['access_token'];
+    if (typeof token !== 'string' || token === '')
+      throw new OciError('InvalidAnswer', `${what}: expected a token in the answer`);
+    const lifetimeMs = typeof values['expires_in'] === 'number' ? values['expires_in'] * 1000 : DEFAULT_TOKEN_MS;
+    return { authorization: `Bearer ${token}`, expiresAt: Date.now() + Math.max(0, lifetimeMs - 5_000) };
+  }
+
+  /** Follows redirects by hand: credentials go to no other origin, and never from HTTPS to HTTP. */
+  async #follow(
+    reference: Reference,
+    input: SessionRequest,
+    authorization: string | undefined,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
+    const origin = this.originOf(reference.registry);
+    let url = new URL(input.target, origin);
+    for (let redirects = 0; ; redirects += 1) {
+      const sameOrigin = url.origin === new URL(origin).origin;
+      const answer = await this.#exchange(reference.registry, {
+        ...input,
+        url,
+        headers: { ...input.headers, ...(authorization !== undefined && sameOrigin ? { authorization } : {}) },
+        signal,
+      });
+      const location = answer.headers.get('location');
+      const isRedirect =
+        answer.status >= 301 && answer.status <= 308 && answer.status !== 304 && location !== undefined;
+      if (!isRedirect || (input.method !== 'GET' && input.method !== 'HEAD')) return answer;
+      if (redirects >= MAX_REDIRECTS)
+        throw new OciError('InvalidAnswer', `${input.what}: more than ${MAX_REDIRECTS} redirects`);
+      if (!URL.canParse(location, url.href))
+        throw new OciError('InvalidAnswer', `${input.what}: redirected to no valid address`);
+      url = new URL(location, url);
+      const plain = url.protocol !== 'https:';
+      if (plain && (url.protocol !== 'http:' || !this.#options.plainHTTPHosts(url.host)))
+        throw plainHTTPRefused(input.what, url.host);
+    }
+  }
+
+  async #exchange(
+    registry: string,
+    input: Omit<SessionRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
+  ): Promise<HttpAnswer> {
+    const started = performance.now();
+    let outcome = 'error';
+    try {
+      const answer = await exchange({
+        ...input,
+        headers: { 'user-agent': this.#options.userAgent, ...input.headers },
+        dispatcher: this.#options.dispatcher,
+      });
+      outcome = String(answer.status);
+      return answer;
+    } catch (error) {
+      if (error instanceof OciError) outcome = error.code;
+      throw error;
+    } finally {
+      this.#options.onRequest?.({
+        registry,
+        operation: input.operation,
+        outcome,
+        durationMs: performance.now() - started,
+      });
+    }
+  }
+}
+
+function passOrThrow(what: string, answer: HttpAnswer, authenticated = false): HttpAnswer {
+  const failed = answer.status >= 500 || answer.status === 429 || (authenticated && answer.status === 401);
+  if (failed) throw statusError(what, answer);
+  return answer;
+}
+
+function tokenKey(reference: Reference, actions: string): string {
+  return `${reference.registry}/${reference.repository}#${actions}`;
+}
+
+function plainHTTPRefused(what: string, host: string): OciError {
+  return new OciError(
+    'PlainHTTPRefused',
+    `${what}: ${host} would be spoken to over plain HTTP, which is refused; the setting --plain-http-hosts lists exceptions`,
+  );
+}
