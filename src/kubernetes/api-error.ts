@@ -17,6 +17,16 @@ export type FaultReason = 'Unreachable' | 'Timeout' | 'InvalidAnswer' | 'TooLarg
 const MAX_RETRY_AFTER_MS = 600_000;
 const MAX_MESSAGE_CHARACTERS = 1024;
 
+/** What the API server means by a status without a metav1.Status, as it answers for a path that it does not serve. */
+const REASONS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  410: 'Expired',
+  429: 'TooManyRequests',
+};
+
 /**
  * A request that the API server refused, or that brought no readable answer.
  *
@@ -59,7 +69,7 @@ export function errorOfAnswer(
   retryAfterHeader: string | undefined,
   now: Date,
 ): ApiError {
-  const reason = body?.reason ?? (status === 410 ? 'Expired' : `HTTP${status}`);
+  const reason = body?.reason ?? REASONS[status] ?? `HTTP${status}`;
   const said = body?.message === undefined ? '' : `: ${body.message}`;
   const inBody = body?.details?.retryAfterSeconds;
   const retryAfterMs =
