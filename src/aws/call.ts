@@ -1,0 +1,53 @@
+import { performance } from 'node:perf_hooks';
+import { AwsError } from './aws-error.ts';
+import {
+  type AwsOptions,
+  type AwsRequestEvent,
+  DEFAULT_MAX_ATTEMPTS,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+} from './aws-options.ts';
+import { type CallSubject, toAwsError } from './error-mapping.ts';
+import { untilAborted } from './until-aborted.ts';
+
+export interface Call<T> extends CallSubject {
+  readonly service: AwsRequestEvent['service'];
+  readonly region: string;
+  readonly send: (signal: AbortSignal) => Promise<T>;
+}
+
+/**
+ * One call through the SDK: bounded in time whatever the SDK waits for (a token endpoint, a backoff), told to metrics,
+ * its failure mapped. Rejects with AwsError, or with the signal's own reason when the caller gave up.
+ */
+export async function callAws<T>(call: Call<T>, options: AwsOptions, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { maxAttempts = DEFAULT_MAX_ATTEMPTS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
+  const deadline = AbortSignal.timeout(maxAttempts * requestTimeoutMs);
+  const started = performance.now();
+  const tell = (result: AwsRequestEvent['result']): void => {
+    const { service, operation, region } = call;
+    options.onRequest?.({ service, operation, region, result, durationMs: performance.now() - started });
+  };
+  try {
+    const bound = AbortSignal.any([signal, deadline]);
+    // The SDK itself does not look at the signal while it gets credentials.
+    const answer = await untilAborted(call.send(bound), bound);
+    tell('success');
+    return answer;
+  } catch (error) {
+    if (signal.aborted) {
+      tell('aborted');
+      throw signal.reason;
+    }
+    const mapped = deadline.aborted ? timedOut(call, maxAttempts * requestTimeoutMs) : toAwsError(error, call);
+    tell(mapped.code);
+    throw mapped;
+  }
+}
+
+function timedOut({ operation, target }: CallSubject, timeoutMs: number): AwsError {
+  return new AwsError(
+    'Unavailable',
+    `${operation} with ${target}: no answer within ${timeoutMs} ms; check that the operator can reach AWS`,
+  );
+}

@@ -1,0 +1,138 @@
+import { printable } from '../transport/index.ts';
+import { AwsError, type AwsErrorCode } from './aws-error.ts';
+import { CredentialsFailure } from './credentials.ts';
+
+/** What a call was for: its operation, and what it was about, for the message. */
+export interface CallSubject {
+  /** E.g. `SignPayload`. */
+  readonly operation: string;
+  /** What a person knows it by: the ARN of a profile or job, a registry. */
+  readonly target: string;
+  /** What an unknown resource means for this operation. */
+  readonly notFound: Extract<AwsErrorCode, 'ProfileNotFound' | 'RequestRejected'>;
+}
+
+const THROTTLED = new Set([
+  'ThrottlingException',
+  'TooManyRequestsException',
+  'Throttling',
+  'RequestLimitExceeded',
+  'LimitExceededException',
+  'ServiceLimitExceededException',
+]);
+const DENIED = new Set(['AccessDeniedException', 'AccessDenied', 'UnauthorizedOperation', 'OptInRequired']);
+const NOT_FOUND = new Set(['ResourceNotFoundException', 'NotFoundException']);
+const REFUSED_CREDENTIALS = new Set([
+  'ExpiredTokenException',
+  'ExpiredToken',
+  'InvalidClientTokenId',
+  'UnrecognizedClientException',
+  'InvalidSignatureException',
+  'SignatureDoesNotMatch',
+  'IncompleteSignature',
+  'IncompleteSignatureException',
+  'MissingAuthenticationToken',
+  'MissingAuthenticationTokenException',
+  'InvalidIdentityToken',
+  'RequestExpired',
+]);
+const REJECTED = new Set([
+  'ValidationException',
+  'BadRequestException',
+  'ConflictException',
+  'InvalidParameterException',
+]);
+/** AWS has no error of its own for a cancelled or revoked profile: it says so in a ValidationException. */
+const INACTIVE = /cancell?ed|revoked|not (?:in )?(?:an? )?active|inactive/i;
+
+/** Tells what the SDK threw as one of our codes, with the operation, the ARN, and what AWS said. */
+export function toAwsError(error: unknown, subject: CallSubject): AwsError {
+  if (error instanceof AwsError) return error;
+  if (error instanceof CredentialsFailure) return credentialsError(error, subject);
+  const { code, advice } = classify(error, subject);
+  return new AwsError(code, `${subject.operation} with ${subject.target}: ${said(error)}${advice}`, { cause: error });
+}
+
+interface Classification {
+  readonly code: AwsErrorCode;
+  /** What to do, after the message. */
+  readonly advice: string;
+}
+
+function classify(error: unknown, { operation, notFound }: CallSubject): Classification {
+  const { name, status, message } = factsOf(error);
+  if (THROTTLED.has(name) || status === 429) return { code: 'Throttled', advice: '; it is tried again later' };
+  if (DENIED.has(name))
+    return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(operation)}` };
+  if (REFUSED_CREDENTIALS.has(name)) {
+    return {
+      code: 'CredentialsUnavailable',
+      advice: "; AWS refused the operator's credentials: renew them, and check the clock",
+    };
+  }
+  if (NOT_FOUND.has(name)) {
+    const advice = notFound === 'ProfileNotFound' ? '; check name, account and region of the ARN' : '';
+    return { code: notFound, advice };
+  }
+  if (REJECTED.has(name)) {
+    return notFound === 'ProfileNotFound' && INACTIVE.test(message)
+      ? { code: 'ProfileInactive', advice: '; use an active signing profile' }
+      : { code: 'RequestRejected', advice: '' };
+  }
+  if (status === 403) return { code: 'AccessDenied', advice: '' };
+  if (status === 400) return { code: 'RequestRejected', advice: '' };
+  return { code: 'Unavailable', advice: '; it is tried again' };
+}
+
+function credentialsError({ original, roleArn }: CredentialsFailure, subject: CallSubject): AwsError {
+  if (original instanceof CredentialsFailure) return credentialsError(original, subject);
+  const { operation, target } = subject;
+  if (roleArn === undefined) {
+    return new AwsError(
+      'CredentialsUnavailable',
+      `${operation} with ${target}: no AWS credentials: ${said(original)}; give the operator a role (IRSA, EKS Pod Identity, instance role) or keys`,
+      { cause: original },
+    );
+  }
+  const { code } = classify(original, { operation: 'AssumeRole', target: roleArn, notFound: 'RequestRejected' });
+  const advice = code === 'AccessDenied' ? "; let the role's trust policy name the operator's identity" : '';
+  return new AwsError(code, `${operation} with ${target}: assuming the role ${roleArn}: ${said(original)}${advice}`, {
+    cause: original,
+  });
+}
+
+/** ECR's actions and Signer's differ in their prefix alone. */
+function actionOf(operation: string): string {
+  return operation === 'GetAuthorizationToken' ? `ecr:${operation}` : `signer:${operation}`;
+}
+
+interface ErrorFacts {
+  readonly name: string;
+  readonly status: number | undefined;
+  readonly message: string;
+  /** Of Node.js: ECONNREFUSED and the like. */
+  readonly systemCode: string | undefined;
+}
+
+function factsOf(error: unknown): ErrorFacts {
+  if (!(error instanceof Error)) return { name: '', status: undefined, message: '', systemCode: undefined };
+  const { $metadata: metadata, code } = error as { $metadata?: { httpStatusCode?: unknown }; code?: unknown };
+  const status = metadata?.httpStatusCode;
+  return {
+    name: error.name,
+    status: typeof status === 'number' ? status : undefined,
+    message: error.message,
+    systemCode: typeof code === 'string' && /^[A-Z_]+$/.test(code) ? code : undefined,
+  };
+}
+
+/** What AWS, or the way to it, answered. */
+function said(error: unknown): string {
+  const { name, status, message, systemCode } = factsOf(error);
+  const text = printable(message, 300);
+  if (systemCode !== undefined) return text.includes(systemCode) ? text : `${systemCode} ${text}`.trim();
+  if (name === 'SyntaxError') return `the answer${status === undefined ? '' : ` (HTTP ${status})`} is not JSON`;
+  const label = name === '' || name === 'Error' ? '' : name;
+  const known = status !== undefined && label === 'Unknown' ? `HTTP ${status}` : label;
+  return [known, text].filter((part) => part !== '' && part !== 'UnknownError').join(': ') || 'no answer';
+}

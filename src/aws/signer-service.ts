@@ -1,0 +1,214 @@
+import type { X509Certificate } from 'node:crypto';
+import {
+  GetRevocationStatusCommand,
+  RevokeSignatureCommand,
+  SignerClient,
+  SignPayloadCommand,
+  type SignPayloadResponse,
+} from '@aws-sdk/client-signer';
+import { PAYLOAD_TYPE } from '../notary/index.ts';
+import { parseSigningJobArn, type SigningProfileArn, splitSignerArn } from './arn.ts';
+import { AwsError } from './aws-error.ts';
+import type { AwsOptions } from './aws-options.ts';
+import { callAws } from './call.ts';
+import { certificateHashes } from './certificate-hashes.ts';
+import { clientConfig } from './client-config.ts';
+import { baseCredentials, type CredentialSource } from './credentials.ts';
+
+const PLATFORM_ID = 'Notation-OCI-SHA384-ECDSA';
+const MAX_PAYLOAD_BYTES = 4096;
+const MAX_METADATA_BYTES = 16 * 1024;
+/** RevokeSignature's own limit. */
+const MAX_REASON_LENGTH = 500;
+
+export interface SignPayloadRequest {
+  readonly profile: SigningProfileArn;
+  readonly assumeRoleArn?: string;
+  /** The Notary payload, 1 to 4096 bytes. */
+  readonly payload: Uint8Array;
+}
+
+export interface SignedPayload {
+  /** JWS, not yet verified. */
+  readonly envelope: Uint8Array;
+  readonly jobId: string;
+  readonly jobArn?: string;
+  /** Becomes annotations of the signature manifest. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface RevocationStatusRequest {
+  readonly jobArn: string;
+  readonly profileVersionArn: string;
+  /** Leaf first, root included. */
+  readonly certificates: readonly X509Certificate[];
+  /** The authentic signing time. */
+  readonly signatureTimestamp: Date;
+}
+
+export interface RevocationStatus {
+  /** ARNs of signing jobs and profile versions, or hashes of certificates; empty: nothing is revoked. */
+  readonly revokedEntities: readonly string[];
+}
+
+export interface RevokeSignatureRequest {
+  readonly jobArn: string;
+  /** The profile that the job used, for the message. */
+  readonly profile: SigningProfileArn;
+  /** Told by AWS to whoever looks the job up; cut at 500 characters. */
+  readonly reason: string;
+  readonly assumeRoleArn?: string;
+}
+
+/**
+ * AWS Signer through its SDK (aws.md). One client for each region and role, kept; every call is bounded by the
+ * timeouts of the options and by the caller's signal; throttling is retried by the SDK with backoff and jitter.
+ */
+export class SignerService {
+  readonly #options: AwsOptions;
+  readonly #credentials: CredentialSource;
+  readonly #clients = new Map<string, SignerClient>();
+
+  constructor(options: AwsOptions = {}) {
+    this.#options = options;
+    this.#credentials = baseCredentials(options);
+  }
+
+  /**
+   * Signs a payload with a profile, in the profile's own region. The answer is AWS's: verify it before use.
+   * @throws AwsError; the signal's reason when aborted
+   */
+  async signPayload(request: SignPayloadRequest, signal: AbortSignal): Promise<SignedPayload> {
+    const { profile, payload } = request;
+    if (payload.byteLength === 0 || payload.byteLength > MAX_PAYLOAD_BYTES) {
+      throw new AwsError(
+        'RequestRejected',
+        `SignPayload with ${profile.arn}: AWS Signer takes payloads of 1 to ${MAX_PAYLOAD_BYTES} bytes; this one has ${payload.byteLength}: shorten the user metadata`,
+      );
+    }
+    const command = new SignPayloadCommand({
+      profileName: profile.profileName,
+      profileOwner: profile.account,
+      payload,
+      payloadFormat: PAYLOAD_TYPE,
+    });
+    const answer = await callAws(
+      {
+        service: 'signer',
+        operation: 'SignPayload',
+        target: profile.arn,
+        notFound: 'ProfileNotFound',
+        region: profile.region,
+        send: (abortSignal) => this.#client(profile.region, request.assumeRoleArn).send(command, { abortSignal }),
+      },
+      this.#options,
+      signal,
+    );
+    return checkSigned(answer, profile);
+  }
+
+  /**
+   * Asks what of a signature is revoked, in the region of its profile.
+   * @throws AwsError: then it is unknown; the signal's reason when aborted
+   */
+  async getRevocationStatus(request: RevocationStatusRequest, signal: AbortSignal): Promise<RevocationStatus> {
+    const { jobArn, profileVersionArn, certificates, signatureTimestamp } = request;
+    const region = regionOf(profileVersionArn);
+    const command = new GetRevocationStatusCommand({
+      certificateHashes: certificateHashes(certificates),
+      jobArn,
+      platformId: PLATFORM_ID,
+      profileVersionArn,
+      signatureTimestamp,
+    });
+    const answer = await callAws(
+      {
+        service: 'signer',
+        operation: 'GetRevocationStatus',
+        target: jobArn,
+        notFound: 'RequestRejected',
+        region,
+        send: (abortSignal) => this.#client(region, undefined).send(command, { abortSignal }),
+      },
+      this.#options,
+      signal,
+    );
+    return { revokedEntities: answer.revokedEntities ?? [] };
+  }
+
+  /**
+   * Revokes the signature that a job made. A job that is revoked already is a success.
+   * @throws AwsError; the signal's reason when aborted
+   */
+  async revokeSignature(request: RevokeSignatureRequest, signal: AbortSignal): Promise<void> {
+    const { jobId, account, region } = parseSigningJobArn(request.jobArn);
+    const reason = request.reason.slice(0, MAX_REASON_LENGTH);
+    const command = new RevokeSignatureCommand({ jobId, jobOwner: account, reason });
+    try {
+      await callAws(
+        {
+          service: 'signer',
+          operation: 'RevokeSignature',
+          target: `${request.jobArn} (of ${request.profile.arn})`,
+          notFound: 'RequestRejected',
+          region,
+          send: (abortSignal) => this.#client(region, request.assumeRoleArn).send(command, { abortSignal }),
+        },
+        this.#options,
+        signal,
+      );
+    } catch (error) {
+      if (
+        error instanceof AwsError &&
+        error.code === 'RequestRejected' &&
+        /already\b.*\brevoked/i.test(error.message)
+      ) {
+        return;
+      }
+      throw error;
+    }
+  }
+
+  /** Closes the connections that are kept alive. */
+  close(): void {
+    for (const client of this.#clients.values()) client.destroy();
+    this.#clients.clear();
+  }
+
+  #client(region: string, roleArn: string | undefined): SignerClient {
+    const key = `${region} ${roleArn ?? ''}`;
+    let client = this.#clients.get(key);
+    if (client === undefined) {
+      client = new SignerClient(clientConfig(this.#options, this.#credentials, region, roleArn));
+      this.#clients.set(key, client);
+    }
+    return client;
+  }
+}
+
+function regionOf(profileVersionArn: string): string {
+  const split = splitSignerArn(profileVersionArn);
+  if (split !== undefined) return split.region;
+  const found = JSON.stringify(profileVersionArn.slice(0, 200));
+  throw new AwsError('InvalidArn', `expected the ARN of a signing profile version; found ${found}`);
+}
+
+function checkSigned(answer: SignPayloadResponse, profile: SigningProfileArn): SignedPayload {
+  const { signature, jobId, jobOwner, metadata = {} } = answer;
+  const unexpected = (found: string): AwsError =>
+    new AwsError('Unavailable', `SignPayload with ${profile.arn}: expected a signature and its job; found ${found}`);
+  if (signature === undefined || signature.byteLength === 0) throw unexpected('no signature');
+  if (jobId === undefined || jobId === '') throw unexpected('no jobId');
+  if (JSON.stringify(metadata).length > MAX_METADATA_BYTES) {
+    throw unexpected(`metadata of more than ${MAX_METADATA_BYTES} bytes`);
+  }
+  const { partition, region } = profile;
+  return {
+    envelope: signature,
+    jobId,
+    metadata,
+    ...(jobOwner === undefined
+      ? {}
+      : { jobArn: `arn:${partition}:signer:${region}:${jobOwner}:/signing-jobs/${jobId}` }),
+  };
+}
