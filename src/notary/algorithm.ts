@@ -1,4 +1,6 @@
-import { constants, createHash, KeyObject, verify, type X509Certificate } from 'node:crypto';
+import { constants, createHash, createPublicKey, KeyObject, verify, type X509Certificate } from 'node:crypto';
+import { readChildren, readDer, readOid, TAG } from './certificates/der.ts';
+import { parseCertificate, readAlgorithm } from './certificates/parsed-certificate.ts';
 import type { SignatureAlgorithm } from './envelope/envelope.ts';
 import { NotaryError } from './error.ts';
 
@@ -7,44 +9,56 @@ interface AlgorithmParameters {
   readonly kind: 'RSA-PSS' | 'ECDSA';
   /** Bytes of the hash: the salt of PSS. */
   readonly hashBytes: number;
-  /** Bytes of an ECDSA signature, r||s. */
-  readonly signatureBytes?: number;
+  /** Bytes of the signature: the modulus of PSS, r||s of ECDSA. */
+  readonly signatureBytes: number;
 }
 
 const PARAMETERS: Readonly<Record<SignatureAlgorithm, AlgorithmParameters>> = {
-  PS256: { hash: 'sha256', kind: 'RSA-PSS', hashBytes: 32 },
-  PS384: { hash: 'sha384', kind: 'RSA-PSS', hashBytes: 48 },
-  PS512: { hash: 'sha512', kind: 'RSA-PSS', hashBytes: 64 },
+  PS256: { hash: 'sha256', kind: 'RSA-PSS', hashBytes: 32, signatureBytes: 256 },
+  PS384: { hash: 'sha384', kind: 'RSA-PSS', hashBytes: 48, signatureBytes: 384 },
+  PS512: { hash: 'sha512', kind: 'RSA-PSS', hashBytes: 64, signatureBytes: 512 },
   ES256: { hash: 'sha256', kind: 'ECDSA', hashBytes: 32, signatureBytes: 64 },
   ES384: { hash: 'sha384', kind: 'ECDSA', hashBytes: 48, signatureBytes: 96 },
   ES512: { hash: 'sha512', kind: 'ECDSA', hashBytes: 64, signatureBytes: 132 },
 };
 
-const BY_CURVE: Readonly<Record<string, SignatureAlgorithm>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512',
-};
-const BY_MODULUS: Readonly<Record<number, SignatureAlgorithm>> = { 2048: 'PS256', 3072: 'PS384', 4096: 'PS512' };
+const RSA_ENCRYPTION = '1.2.840.113549.1.1.1';
+const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
+const BY_CURVE: ReadonlyMap<string, SignatureAlgorithm> = new Map([
+  ['1.2.840.10045.3.1.7', 'ES256'],
+  ['1.3.132.0.34', 'ES384'],
+  ['1.3.132.0.35', 'ES512'],
+]);
+const BY_MODULUS: ReadonlyMap<number, SignatureAlgorithm> = new Map([
+  [2048, 'PS256'],
+  [3072, 'PS384'],
+  [4096, 'PS512'],
+]);
 
 /**
- * The one signature algorithm that a key gives (notary.md B5). Curves are told by their OID, so that explicit
- * parameters and other curves of the same length are refused, as are RSA-PSS-restricted and Edwards keys.
+ * The one signature algorithm that a key may be used with (notary.md B5, E5): by the OIDs of key type and curve and
+ * the length of the modulus, read from the encoded key. RSA keys restricted to PSS, Edwards keys, other curves, and
+ * curves by explicit parameters (which OpenSSL shows under the curve's name) are refused.
  * @throws NotaryError InvalidKey
  */
 export function signatureAlgorithmOf(source: KeyObject | X509Certificate): SignatureAlgorithm {
-  const key = source instanceof KeyObject ? source : source.publicKey;
-  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
-  let algorithm: SignatureAlgorithm | undefined;
-  if (key.asymmetricKeyType === 'rsa' && modulusLength !== undefined) algorithm = BY_MODULUS[modulusLength];
-  if (key.asymmetricKeyType === 'ec' && namedCurve !== undefined) algorithm = BY_CURVE[namedCurve];
-  if (algorithm !== undefined) return algorithm;
-  const found = [key.asymmetricKeyType, modulusLength ?? namedCurve].filter((part) => part !== undefined).join(' ');
-  throw new NotaryError(
-    'InvalidKey',
-    `expected a key of RSA 2048, 3072 or 4096 bits or on the curve P-256, P-384 or P-521; found ${found}`,
-    { rule: 'B5' },
-  );
+  const what = 'the public key';
+  const info = publicKeyInfoOf(source);
+  const [algorithmField] = readChildren(readDer(info, TAG.sequence, what), what);
+  const { oid, parameters } = readAlgorithm(algorithmField, what);
+  if (oid === RSA_ENCRYPTION) {
+    const bits = decodeKey(info).asymmetricKeyDetails?.modulusLength ?? 0;
+    return BY_MODULUS.get(bits) ?? refuse(`RSA of ${bits} bits`);
+  }
+  if (oid === EC_PUBLIC_KEY) {
+    if (parameters?.tag !== TAG.oid) return refuse('an EC key whose curve is not given by its OID');
+    const curve = readOid(parameters, what);
+    const algorithm = BY_CURVE.get(curve) ?? refuse(`an EC key on the curve ${curve}`);
+    // A point that is not on the curve is refused here.
+    decodeKey(info);
+    return algorithm;
+  }
+  return refuse(`a key of the type ${oid}`);
 }
 
 /** Verifies a signature with exactly the parameters of B5: PSS salt as long as the hash, ECDSA as raw r||s. */
@@ -55,14 +69,35 @@ export function verifyWithAlgorithm(
   signature: Uint8Array,
 ): boolean {
   const { hash, kind, hashBytes, signatureBytes } = PARAMETERS[algorithm];
-  if (kind === 'ECDSA') {
-    if (signature.byteLength !== signatureBytes) return false;
-    return verify(hash, signedBytes, { key, dsaEncoding: 'ieee-p1363' }, signature);
-  }
+  if (signature.byteLength !== signatureBytes) return false;
+  if (kind === 'ECDSA') return verify(hash, signedBytes, { key, dsaEncoding: 'ieee-p1363' }, signature);
   return verify(hash, signedBytes, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: hashBytes }, signature);
 }
 
 /** SHA-256 of each certificate's DER, lower-case hex, in order (notary.md A3). */
 export function thumbprints(certificates: readonly X509Certificate[]): string[] {
   return certificates.map((certificate) => createHash('sha256').update(certificate.raw).digest('hex'));
+}
+
+function publicKeyInfoOf(source: KeyObject | X509Certificate): Uint8Array {
+  if (!(source instanceof KeyObject)) return parseCertificate(source).publicKeyInfo;
+  if (source.type === 'secret') return refuse('a symmetric key');
+  const publicKey = source.type === 'private' ? createPublicKey(source) : source;
+  return publicKey.export({ type: 'spki', format: 'der' });
+}
+
+function decodeKey(info: Uint8Array): KeyObject {
+  try {
+    return createPublicKey({ key: Buffer.from(info), format: 'der', type: 'spki' });
+  } catch (cause) {
+    throw new NotaryError('InvalidKey', 'the public key cannot be decoded (notary.md B5)', { rule: 'B5', cause });
+  }
+}
+
+function refuse(found: string): never {
+  throw new NotaryError(
+    'InvalidKey',
+    `expected a key of RSA 2048, 3072 or 4096 bits or on the curve P-256, P-384 or P-521; found ${found} (notary.md B5)`,
+    { rule: 'B5' },
+  );
 }

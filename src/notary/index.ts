@@ -1,11 +1,7 @@
 export { signatureAlgorithmOf, thumbprints, verifyWithAlgorithm } from './algorithm.ts';
 export { checkChain } from './certificates/chain.ts';
-export {
-  type DistinguishedName,
-  distinguishedNameOf,
-  parseDistinguishedName,
-} from './certificates/distinguished-name.ts';
-export { parseCertificate } from './certificates/parsed-certificate.ts';
+export { distinguishedNameOf } from './certificates/distinguished-name.ts';
+export { type ParsedCertificate, parseCertificate } from './certificates/parsed-certificate.ts';
 export { parseCertificatesPem, parsePrivateKeyPem } from './certificates/pem.ts';
 export type { Descriptor } from './descriptor.ts';
 export {
@@ -46,6 +42,7 @@ export {
 } from './sign.ts';
 export { verifyTimestampNotSupported } from './timestamp/not-supported.ts';
 export type { TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
+export { type DistinguishedName, parseDistinguishedName } from './trust-policy/distinguished-name.ts';
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';
 export { LEVELS } from './trust-policy/levels.ts';
 export { parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';

@@ -4,6 +4,7 @@ import type { Envelope } from './envelope/envelope.ts';
 import { NotaryError } from './error.ts';
 import type { CheckCode } from './outcome.ts';
 import type { VerificationPlugin } from './plugin.ts';
+import { quote } from './quote.ts';
 
 /** Why an envelope's integrity does not hold. */
 export interface IntegrityFailure {
@@ -32,10 +33,10 @@ export function checkSignature(envelope: Envelope): IntegrityFailure | undefined
   const leaf = envelope.certificates[0];
   if (leaf === undefined) return failed('the envelope has no certificate');
   try {
-    checkChain(envelope.certificates);
+    checkChain(envelope.certificates, 'codeSigning');
     const algorithm = signatureAlgorithmOf(leaf);
     if (envelope.algorithm !== algorithm) {
-      const found = JSON.stringify(envelope.algorithm.slice(0, 50));
+      const found = quote(envelope.algorithm);
       return failed(`the header says algorithm ${found}, but the leaf's key gives ${algorithm} (notary.md B5)`);
     }
     if (!verifyWithAlgorithm(algorithm, leaf.publicKey, envelope.signedBytes, envelope.signature)) {
@@ -53,12 +54,12 @@ function checkPlugin(envelope: Envelope, plugins: readonly VerificationPlugin[])
   if (envelope.verificationPlugin !== undefined && plugin === undefined) {
     return {
       code: 'PluginUnsupported',
-      reason: `the signature asks for the verification plugin ${JSON.stringify(envelope.verificationPlugin.slice(0, 200))}, which is not supported`,
+      reason: `the signature asks for the verification plugin ${quote(envelope.verificationPlugin)}, which is not supported`,
     };
   }
   for (const name of envelope.extendedCriticalAttributes.keys()) {
     if (plugin?.attributes.has(name) !== true) {
-      return failed(`the critical attribute ${JSON.stringify(name.slice(0, 200))} is not understood (notary.md B4)`);
+      return failed(`the critical attribute ${quote(name)} is not understood (notary.md B4)`);
     }
   }
   const refused = plugin?.refuse(envelope);

@@ -1,9 +1,10 @@
 import type { Descriptor } from './descriptor.ts';
-import { decodeUtf8 } from './encoding.ts';
 import { NotaryError } from './error.ts';
-import { type JsonObject, parseStrictObject } from './strict-json.ts';
+import { quote } from './quote.ts';
+import { type JsonObject, type JsonValue, parseStrictJson, refuseMisspelt } from './strict-json.ts';
 
 const RESERVED_PREFIX = 'io.cncf.notary';
+const DESCRIPTOR_FIELDS: ReadonlySet<string> = new Set(['mediaType', 'digest', 'size', 'annotations']);
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
 
 /**
@@ -24,42 +25,50 @@ export function createPayload(subject: Descriptor, userMetadata: Readonly<Record
   return Buffer.from(JSON.stringify({ targetArtifact: { mediaType, digest, size, ...annotations } }), 'utf8');
 }
 
-/** Reads the subject out of a payload. @throws NotaryError MalformedEnvelope */
+/**
+ * Reads the subject out of a payload. Other fields are ignored, as the descriptor of the specification may have more
+ * (artifactType); those that are read must have their exact names and types.
+ * @throws NotaryError MalformedEnvelope
+ */
 export function parsePayload(bytes: Uint8Array): Descriptor {
-  const text = decodeUtf8(bytes);
-  if (text === undefined) throw malformed('expected UTF-8');
-  const payload = parseStrictObject(text, 2);
-  if (typeof payload === 'string') throw malformed(payload);
-  const target = payload['targetArtifact'];
-  if (!isObject(target)) throw malformed('targetArtifact: expected an object');
-  const { mediaType, digest, size, annotations } = target;
+  const payload = parseStrictJson(bytes, 'the payload');
+  if (!(payload instanceof Map)) throw malformed('expected an object');
+  refuseMisspelt(payload, new Set(['targetArtifact']), 'the payload');
+  const target: JsonValue | undefined = payload.get('targetArtifact');
+  if (!(target instanceof Map)) throw malformed('targetArtifact: expected an object');
+  refuseMisspelt(target, DESCRIPTOR_FIELDS, 'the payload');
+  const mediaType = target.get('mediaType');
+  const digest = target.get('digest');
+  const size = target.get('size');
+  const annotations = target.get('annotations');
   if (typeof mediaType !== 'string' || mediaType === '') throw malformed('targetArtifact.mediaType: expected a string');
-  if (typeof digest !== 'string' || !DIGEST.test(digest))
+  if (typeof digest !== 'string' || !DIGEST.test(digest)) {
     throw malformed('targetArtifact.digest: expected sha256:<hex>');
+  }
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw malformed('targetArtifact.size: expected a whole number of bytes');
   }
-  const metadata = annotations === undefined || annotations === null ? undefined : parseAnnotations(annotations);
-  return { mediaType, digest, size, ...(metadata === undefined ? {} : { annotations: metadata }) };
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(annotations === undefined ? {} : { annotations: parseAnnotations(annotations) }),
+  };
 }
 
-function parseAnnotations(value: unknown): Readonly<Record<string, string>> {
-  if (!isObject(value)) throw malformed('targetArtifact.annotations: expected an object');
-  const result: Record<string, string> = {};
-  for (const [key, text] of Object.entries(value)) {
+function parseAnnotations(value: JsonValue): Readonly<Record<string, string>> {
+  if (!(value instanceof Map)) throw malformed('targetArtifact.annotations: expected an object');
+  const entries = [...(value as JsonObject)].map(([key, text]): [string, string] => {
     if (typeof text !== 'string')
-      throw malformed(`targetArtifact.annotations: expected strings, ${JSON.stringify(key)} has none`);
+      throw malformed(`targetArtifact.annotations: expected strings, ${quote(key)} has none`);
     if (key.startsWith(RESERVED_PREFIX))
-      throw malformed(`targetArtifact.annotations: the key ${JSON.stringify(key)} is reserved`);
-    result[key] = text;
-  }
-  return result;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+      throw malformed(`targetArtifact.annotations: the key ${quote(key)} is reserved`);
+    return [key, text];
+  });
+  // Not by assignment, which would lose the key __proto__.
+  return Object.fromEntries(entries);
 }
 
 function malformed(message: string): NotaryError {
-  return new NotaryError('MalformedEnvelope', `payload: ${message}`, { rule: 'B7' });
+  return new NotaryError('MalformedEnvelope', `payload: ${message} (notary.md B7)`, { rule: 'B7' });
 }

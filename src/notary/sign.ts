@@ -66,7 +66,10 @@ export async function signEnvelope(
     header[HEADER_EXPIRY] = formatRfc3339(input.expiry);
     critical.push(HEADER_EXPIRY);
   }
-  if (input.verificationPlugin !== undefined) header[HEADER_VERIFICATION_PLUGIN] = input.verificationPlugin;
+  if (input.verificationPlugin !== undefined) {
+    header[HEADER_VERIFICATION_PLUGIN] = input.verificationPlugin;
+    critical.push(HEADER_VERIFICATION_PLUGIN);
+  }
   for (const { name, value, critical: isCritical } of input.extendedAttributes ?? []) {
     header[name] = value;
     if (isCritical) critical.push(name);
@@ -99,7 +102,7 @@ export function signatureAnnotations(
 
 function checkSigner({ key, certificates, signingTime, expiry }: SignEnvelopeInput): void {
   if (key.type !== 'private') throw new NotaryError('InvalidKey', `expected a private key; found a ${key.type} key`);
-  checkChain(certificates);
+  checkChain(certificates, 'codeSigning');
   const leaf = certificates[0];
   if (leaf === undefined || !createPublicKey(key).equals(leaf.publicKey)) {
     const name = leaf === undefined ? 'the leaf' : distinguishedNameOf(leaf);

@@ -1,66 +1,183 @@
-/**
- * Strict JSON for signed content (notary.md B1): what two parsers could read differently is refused, so that no
- * verifier sees another document than the signer meant. Linear in the input.
- */
+import { NotaryError } from './error.ts';
+import { quote } from './quote.ts';
 
+/** JSON whose objects are maps: no prototype, no key lost, the order as written. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export type JsonObject = ReadonlyMap<string, JsonValue>;
+
+/** Deeper values than this are refused. An envelope needs four levels. */
 const MAX_DEPTH = 32;
 
-export type JsonObject = { readonly [key: string]: unknown };
+const NUMBER = /-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?/y;
 
 /**
- * Parses a JSON object.
- * @param text the document
- * @param foldedDepth objects at this depth or above it (1: the document itself) may not hold keys that differ only in case
- * @returns the object, or a sentence that says what is wrong
+ * Parses JSON by RFC 8259 and refuses what parsers read differently: duplicate keys at any depth, lone surrogates,
+ * a byte order mark, invalid UTF-8 (notary.md B1). One pass, bounded depth.
+ * @param what names the text in messages: "the envelope"
+ * @throws NotaryError MalformedEnvelope, rule B1
  */
-export function parseStrictObject(text: string, foldedDepth: number): JsonObject | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return 'it is not JSON';
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'it is not a JSON object';
-  return findAmbiguousKey(text, foldedDepth) ?? (value as JsonObject);
+export function parseStrictJson(bytes: Uint8Array, what: string): JsonValue {
+  const text = decodeUtf8(bytes, what);
+  const scanner = new Scanner(text, what);
+  const value = scanner.value(0);
+  scanner.end();
+  return value;
 }
 
-/** Looks for keys given twice. The text is known to be valid JSON. */
-function findAmbiguousKey(text: string, foldedDepth: number): string | undefined {
-  const scopes: (Set<string> | undefined)[] = [];
-  let i = 0;
-  while (i < text.length) {
-    const character = text[i];
-    if (character === '{' || character === '[') {
-      scopes.push(character === '{' ? new Set() : undefined);
-      if (scopes.length > MAX_DEPTH) return `it is nested deeper than ${MAX_DEPTH} levels`;
-    } else if (character === '}' || character === ']') {
-      scopes.pop();
-    } else if (character === '"') {
-      const end = endOfString(text, i);
-      const keys = scopes.at(-1);
-      if (keys !== undefined && isKey(text, end)) {
-        const key = String(JSON.parse(text.slice(i, end)));
-        if (key === '__proto__') return 'it holds the key __proto__';
-        const folded = scopes.length <= foldedDepth ? key.toLowerCase() : key;
-        if (keys.has(folded)) return `it holds the key ${JSON.stringify(key)} twice, or once more in other case`;
-        keys.add(folded);
-      }
-      i = end;
-      continue;
+/**
+ * Refuses keys that are a known name in other case: some parsers read them as that name (notary.md B1).
+ * @throws NotaryError MalformedEnvelope, rule B1
+ */
+export function refuseMisspelt(object: JsonObject, names: ReadonlySet<string>, what: string): void {
+  const folded = new Map([...names].map((name) => [name.toLowerCase(), name]));
+  for (const key of object.keys()) {
+    const meant = names.has(key) ? undefined : folded.get(key.toLowerCase());
+    if (meant !== undefined) {
+      throw malformed(`${what} has the key ${quote(key)}, which differs from ${meant} only in case`);
     }
-    i += 1;
   }
-  return undefined;
 }
 
-function endOfString(text: string, start: number): number {
-  let i = start + 1;
-  while (text[i] !== '"') i += text[i] === '\\' ? 2 : 1;
-  return i + 1;
+/** Decodes UTF-8, refusing invalid bytes. */
+function decodeUtf8(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw malformed(`${what} is not valid UTF-8`, cause);
+  }
 }
 
-function isKey(text: string, afterString: number): boolean {
-  let i = afterString;
-  while (text[i] === ' ' || text[i] === '\n' || text[i] === '\r' || text[i] === '\t') i += 1;
-  return text[i] === ':';
+class Scanner {
+  readonly #text: string;
+  readonly #what: string;
+  #at = 0;
+
+  constructor(text: string, what: string) {
+    this.#text = text;
+    this.#what = what;
+  }
+
+  value(depth: number): JsonValue {
+    if (depth > MAX_DEPTH) throw this.#error(`is nested deeper than ${MAX_DEPTH} levels`);
+    this.#skipSpace();
+    switch (this.#text[this.#at]) {
+      case '{':
+        return this.#object(depth);
+      case '[':
+        return this.#array(depth);
+      case '"':
+        return this.#string();
+      case 't':
+        return this.#literal('true', true);
+      case 'f':
+        return this.#literal('false', false);
+      case 'n':
+        return this.#literal('null', null);
+      default:
+        return this.#number();
+    }
+  }
+
+  end(): void {
+    this.#skipSpace();
+    if (this.#at !== this.#text.length) throw this.#error('has bytes after its end');
+  }
+
+  #object(depth: number): JsonObject {
+    const members = new Map<string, JsonValue>();
+    this.#at++;
+    if (this.#taken('}')) return members;
+    do {
+      this.#skipSpace();
+      if (this.#text[this.#at] !== '"') throw this.#error('is not JSON: expected a key');
+      const key = this.#string();
+      if (members.has(key)) throw this.#error(`has the key ${quote(key)} twice in one object`);
+      if (!this.#taken(':')) throw this.#error('is not JSON: expected a colon');
+      members.set(key, this.value(depth + 1));
+    } while (this.#taken(','));
+    if (!this.#taken('}')) throw this.#error('is not JSON: expected a comma or the end of an object');
+    return members;
+  }
+
+  #array(depth: number): readonly JsonValue[] {
+    const items: JsonValue[] = [];
+    this.#at++;
+    if (this.#taken(']')) return items;
+    do items.push(this.value(depth + 1));
+    while (this.#taken(','));
+    if (!this.#taken(']')) throw this.#error('is not JSON: expected a comma or the end of an array');
+    return items;
+  }
+
+  #string(): string {
+    const start = this.#at++;
+    let escaped = false;
+    for (; this.#at < this.#text.length; this.#at++) {
+      const unit = this.#text.charCodeAt(this.#at);
+      if (unit === 0x22) {
+        this.#at++;
+        return this.#unescape(start, escaped);
+      }
+      if (unit < 0x20) throw this.#error('is not JSON: a control character in a string');
+      if (unit === 0x5c) {
+        escaped = true;
+        this.#at++;
+      }
+    }
+    throw this.#error('is not JSON: a string does not end');
+  }
+
+  #unescape(start: number, escaped: boolean): string {
+    if (!escaped) return this.#text.slice(start + 1, this.#at - 1);
+    let value: unknown;
+    try {
+      value = JSON.parse(this.#text.slice(start, this.#at));
+    } catch {
+      throw this.#error('is not JSON: an unknown escape in a string');
+    }
+    if (typeof value !== 'string' || !value.isWellFormed()) throw this.#error('has a lone surrogate in a string');
+    return value;
+  }
+
+  #number(): number {
+    NUMBER.lastIndex = this.#at;
+    const literal = NUMBER.exec(this.#text)?.[0];
+    if (literal === undefined) throw this.#error('is not JSON: expected a value');
+    this.#at += literal.length;
+    const value = Number(literal);
+    // 1e2, 1.0 and -0 are integers to some parsers and not to others.
+    if (!Number.isFinite(value) || (Number.isInteger(value) && String(value) !== literal)) {
+      throw this.#error(`writes a number as ${literal}`);
+    }
+    return value;
+  }
+
+  #literal<T>(word: string, value: T): T {
+    if (!this.#text.startsWith(word, this.#at)) throw this.#error('is not JSON: expected a value');
+    this.#at += word.length;
+    return value;
+  }
+
+  #taken(character: string): boolean {
+    this.#skipSpace();
+    if (this.#text[this.#at] !== character) return false;
+    this.#at++;
+    return true;
+  }
+
+  #skipSpace(): void {
+    for (;;) {
+      const unit = this.#text.charCodeAt(this.#at);
+      if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return;
+      this.#at++;
+    }
+  }
+
+  #error(found: string): NotaryError {
+    return malformed(`${this.#what} ${found}, at character ${this.#at}`);
+  }
+}
+
+function malformed(message: string, cause?: unknown): NotaryError {
+  return new NotaryError('MalformedEnvelope', `${message} (notary.md B1)`, { rule: 'B1', cause });
 }

@@ -1,136 +1,85 @@
 import type { X509Certificate } from 'node:crypto';
-import { signatureAlgorithmOf } from '../algorithm.ts';
 import { NotaryError } from '../error.ts';
 import { distinguishedNameOf } from './distinguished-name.ts';
-import { type ParsedCertificate, parseCertificate } from './parsed-certificate.ts';
+import { isSelfSigned, isSignedBy, namesAsIssuer } from './issuance.ts';
+import { checkIssuerUsage, checkKnownExtensions, checkLeafUsage, type LeafPurpose } from './usage.ts';
 
-const FORBIDDEN_LEAF_USAGES = [
-  'keyEncipherment',
-  'dataEncipherment',
-  'keyAgreement',
-  'keyCertSign',
-  'crlSign',
-  'cRLSign',
-  'encipherOnly',
-  'decipherOnly',
-] as const;
-const FORBIDDEN_LEAF_PURPOSES: Readonly<Record<string, string>> = {
-  '1.3.6.1.5.5.7.3.1': 'serverAuth',
-  '1.3.6.1.5.5.7.3.2': 'clientAuth',
-  '1.3.6.1.5.5.7.3.4': 'emailProtection',
-  '1.3.6.1.5.5.7.3.8': 'timeStamping',
-  '1.3.6.1.5.5.7.3.9': 'OCSPSigning',
-  '2.5.29.37.0': 'anyExtendedKeyUsage',
-};
-
-interface Link {
-  readonly certificate: X509Certificate;
-  readonly parsed: ParsedCertificate;
-  readonly name: string;
-}
+/** A longer chain is refused before any signature of it is checked. */
+export const MAX_CERTIFICATES = 20;
 
 /**
- * Checks a code-signing chain, leaf first and root included (notary.md E1 to E5). Times are not compared here.
- * @throws NotaryError InvalidCertificateChain or InvalidCertificate, naming the certificate and the rule
+ * Checks a certificate chain, leaf first, root included (notary.md E1-E5, and E7 for time stamping): order, names,
+ * signatures, and what each certificate may be used for. Neither trust nor validity in time is judged here.
+ * @throws NotaryError InvalidCertificateChain, InvalidCertificate or InvalidKey; the message names the certificate and
+ * what to do
  */
-export function checkChain(certificates: readonly X509Certificate[]): void {
-  const links = certificates.map((certificate) => ({
-    certificate,
-    parsed: parseCertificate(certificate),
-    name: distinguishedNameOf(certificate),
-  }));
-  const [leaf, ...issuers] = links;
-  if (leaf === undefined) throw invalid('E2', 'expected at least one certificate; found none');
-  for (const link of links) checkCommon(link);
-  checkLeaf(leaf);
-  if (issuers.length === 0) {
-    if (!isSelfSigned(leaf)) {
+export function checkChain(certificates: readonly X509Certificate[], purpose: LeafPurpose): void {
+  const leaf = certificates[0];
+  if (leaf === undefined) throw invalid('E2', 'expected at least one certificate, the leaf first; found none');
+  if (certificates.length > MAX_CERTIFICATES) {
+    throw invalid('E2', `expected at most ${MAX_CERTIFICATES} certificates, found ${certificates.length}`);
+  }
+  checkOrder(certificates);
+  for (const certificate of certificates) checkKnownExtensions(certificate);
+  // The issuer at index 1 has no certificate authority below it, the next has one, and so on.
+  for (const [below, issuer] of certificates.slice(1).entries()) checkIssuerUsage(issuer, below);
+  checkLeafUsage(leaf, purpose);
+}
+
+function checkOrder(certificates: readonly X509Certificate[]): void {
+  for (const [index, certificate] of certificates.entries()) {
+    const issuer = certificates[index + 1];
+    if (issuer === undefined) {
+      if (!isSelfSigned(certificate)) throw notARoot(certificate, certificates);
+      return;
+    }
+    if (namesAsIssuer(certificate, certificate) && isSelfSigned(certificate)) {
       throw invalid(
-        'E1',
-        `the only certificate, ${leaf.name}, is not self-signed: give the whole chain up to its root`,
+        'E2',
+        `certificate ${position(index, certificate)} is self-signed but is not the last: remove what follows it`,
       );
     }
-    return;
-  }
-  links.forEach((link, i) => {
-    const issuer = links[i + 1];
-    if (issuer === undefined) checkRoot(link);
-    else checkIssued(link, issuer);
-  });
-  issuers.forEach((link, i) => {
-    checkAuthority(link, i);
-  });
-}
-
-function checkCommon({ parsed, name }: Link): void {
-  const hash = parsed.signatureHash;
-  if (typeof hash === 'object') {
-    throw invalid('E2', `${name} is signed with the algorithm ${hash.refused}; expected SHA-256, SHA-384 or SHA-512`);
-  }
-  const unknown = parsed.unknownCritical[0];
-  if (unknown !== undefined)
-    throw invalid('E2', `${name} has the critical extension ${unknown}, which is not understood`);
-}
-
-function checkIssued(link: Link, issuer: Link): void {
-  if (!link.parsed.issuerDer.equals(issuer.parsed.subjectDer)) {
-    throw invalid(
-      'E2',
-      `${link.name} was issued by ${distinguishedNameOf(link.certificate, 'issuer')}, but ${issuer.name} follows it: order the chain leaf first, each issuer next, and nothing else`,
-    );
-  }
-  if (isSelfSigned(link))
-    throw invalid('E2', `${link.name} is self-signed, but more certificates follow it: remove them`);
-  if (!link.certificate.verify(issuer.certificate.publicKey)) {
-    throw invalid('E2', `${link.name} names ${issuer.name} as its issuer, but that one's key did not sign it`);
+    if (!namesAsIssuer(certificate, issuer)) throw misordered(index, certificate, issuer, certificates);
+    if (!isSignedBy(certificate, issuer)) {
+      throw invalid(
+        'E2',
+        `certificate ${position(index, certificate)} is not signed by the key of ${position(index + 1, issuer)}, although that has the name of its issuer`,
+      );
+    }
   }
 }
 
-function checkRoot(link: Link): void {
-  if (!isSelfSigned(link))
-    throw invalid('E2', `the last certificate, ${link.name}, is not a self-signed root: append the root`);
+function misordered(
+  index: number,
+  certificate: X509Certificate,
+  next: X509Certificate,
+  all: readonly X509Certificate[],
+): NotaryError {
+  const found = all.findIndex((other) => other !== certificate && namesAsIssuer(certificate, other));
+  const advice =
+    found === -1
+      ? 'that certificate is missing: add it'
+      : `that certificate is number ${found + 1}: put the leaf first, then each certificate's issuer, the root last`;
+  return invalid(
+    'E2',
+    `certificate ${position(index, certificate)} is issued by ${distinguishedNameOf(certificate, 'issuer')}, but ${position(index + 1, next)} follows; ${advice}`,
+  );
 }
 
-function isSelfSigned({ certificate, parsed }: Link): boolean {
-  return parsed.issuerDer.equals(parsed.subjectDer) && certificate.verify(certificate.publicKey);
+function notARoot(last: X509Certificate, all: readonly X509Certificate[]): NotaryError {
+  const issuer = all.findIndex((other) => other !== last && namesAsIssuer(last, other));
+  const advice =
+    issuer === -1
+      ? `add its issuer, ${distinguishedNameOf(last, 'issuer')}, up to the self-signed root`
+      : "put the leaf first, then each certificate's issuer, the root last";
+  if (all.length === 1) {
+    return invalid('E1', `the one certificate, ${distinguishedNameOf(last)}, is not self-signed: ${advice}`);
+  }
+  return invalid('E2', `the last certificate, ${position(all.length - 1, last)}, is not a self-signed root: ${advice}`);
 }
 
-/** @param depth how many CA certificates stand between this one and the leaf */
-function checkAuthority({ parsed, name }: Link, depth: number): void {
-  const constraints = parsed.basicConstraints;
-  if (constraints === undefined || !constraints.ca)
-    throw invalid('E3', `${name} issues certificates, but is no CA (basicConstraints)`);
-  if (!constraints.critical) throw invalid('E3', `${name}: basicConstraints must be critical`);
-  if (constraints.pathLength !== undefined && constraints.pathLength < depth) {
-    throw invalid('E3', `${name} allows ${constraints.pathLength} CAs below it (pathLen); the chain has ${depth}`);
-  }
-  if (parsed.keyUsage === undefined || !parsed.keyUsage.critical)
-    throw invalid('E3', `${name}: keyUsage must be there and critical`);
-  if (!parsed.keyUsage.usages.has('keyCertSign')) throw invalid('E3', `${name}: keyUsage lacks keyCertSign`);
-}
-
-function checkLeaf({ certificate, parsed, name }: Link): void {
-  if (parsed.basicConstraints?.ca === true)
-    throw invalid('E4', `the leaf ${name} is a CA; sign with an end-entity certificate`);
-  const { keyUsage, extendedKeyUsage } = parsed;
-  if (keyUsage === undefined || !keyUsage.critical)
-    throw invalid('E4', `the leaf ${name}: keyUsage must be there and critical`);
-  if (!keyUsage.usages.has('digitalSignature'))
-    throw invalid('E4', `the leaf ${name}: keyUsage lacks digitalSignature`);
-  const forbidden = FORBIDDEN_LEAF_USAGES.find((usage) => keyUsage.usages.has(usage));
-  if (forbidden !== undefined)
-    throw invalid('E4', `the leaf ${name}: keyUsage ${forbidden} is not allowed for code signing`);
-  for (const oid of extendedKeyUsage?.oids ?? []) {
-    const purpose = FORBIDDEN_LEAF_PURPOSES[oid];
-    if (purpose !== undefined)
-      throw invalid('E4', `the leaf ${name}: extKeyUsage ${purpose} is not allowed for code signing`);
-  }
-  try {
-    signatureAlgorithmOf(certificate);
-  } catch (error) {
-    if (error instanceof NotaryError) throw invalid('E5', `the leaf ${name}: ${error.message}`);
-    throw error;
-  }
+function position(index: number, certificate: X509Certificate): string {
+  return `${index + 1} (${distinguishedNameOf(certificate)})`;
 }
 
 function invalid(rule: string, message: string): NotaryError {

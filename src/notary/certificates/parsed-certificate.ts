@@ -1,130 +1,89 @@
 import type { X509Certificate } from 'node:crypto';
-import { RsaSaPssParams } from '@peculiar/asn1-rsa';
-import { AsnConvert, type OctetString } from '@peculiar/asn1-schema';
-import {
-  AuthorityInfoAccessSyntax,
-  BasicConstraints,
-  Certificate,
-  ExtendedKeyUsage,
-  id_ce_basicConstraints,
-  id_ce_cRLDistributionPoints,
-  id_ce_extKeyUsage,
-  id_ce_keyUsage,
-  id_pe_authorityInfoAccess,
-  KeyUsage,
-  type Name,
-} from '@peculiar/asn1-x509';
-import { NotaryError } from '../error.ts';
+import { type DerValue, derError, expectTag, readBoolean, readChildren, readDer, readOid, TAG } from './der.ts';
 
-/** What the rules of notary.md E read of a certificate. */
+/** AlgorithmIdentifier (RFC 5280 §4.1.1.2). */
+export interface AlgorithmIdentifier {
+  readonly oid: string;
+  /** Absent when there are none. */
+  readonly parameters?: DerValue;
+}
+
+export interface CertificateExtension {
+  readonly oid: string;
+  readonly critical: boolean;
+  /** DER of the extension's own type. */
+  readonly value: Uint8Array;
+}
+
+/** The parts of a certificate that the rules of notary.md E compare, and node:crypto does not give. */
 export interface ParsedCertificate {
-  readonly subject: Name;
-  readonly issuer: Name;
-  /** DER of the names, for raw equality (E2). */
-  readonly subjectDer: Buffer;
-  readonly issuerDer: Buffer;
-  /** The hash of the certificate's own signature, or what stands in its place. */
-  readonly signatureHash: 'SHA-256' | 'SHA-384' | 'SHA-512' | { readonly refused: string };
-  readonly basicConstraints?: { readonly critical: boolean; readonly ca: boolean; readonly pathLength?: number };
-  readonly keyUsage?: { readonly critical: boolean; readonly usages: ReadonlySet<string> };
-  readonly extendedKeyUsage?: { readonly critical: boolean; readonly oids: readonly string[] };
-  /** Whether an OCSP responder or a CRL distribution point is named (H1). */
-  readonly namesRevocationSource: boolean;
-  /** OIDs of critical extensions that nothing here processes. */
-  readonly unknownCritical: readonly string[];
+  /** TBSCertificate, DER: what the issuer signed. */
+  readonly tbsDer: Uint8Array;
+  /** The names, DER as received, for raw equality (E2). */
+  readonly issuerDer: Uint8Array;
+  readonly subjectDer: Uint8Array;
+  readonly signatureAlgorithm: AlgorithmIdentifier;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKeyInfo: Uint8Array;
+  /** By OID. */
+  readonly extensions: ReadonlyMap<string, CertificateExtension>;
 }
 
-const OCSP = '1.3.6.1.5.5.7.48.1';
-const RSA_PSS = '1.2.840.113549.1.1.10';
-const HASHES: Readonly<Record<string, 'SHA-256' | 'SHA-384' | 'SHA-512'>> = {
-  '1.2.840.113549.1.1.11': 'SHA-256',
-  '1.2.840.113549.1.1.12': 'SHA-384',
-  '1.2.840.113549.1.1.13': 'SHA-512',
-  '1.2.840.10045.4.3.2': 'SHA-256',
-  '1.2.840.10045.4.3.3': 'SHA-384',
-  '1.2.840.10045.4.3.4': 'SHA-512',
-  '2.16.840.1.101.3.4.2.1': 'SHA-256',
-  '2.16.840.1.101.3.4.2.2': 'SHA-384',
-  '2.16.840.1.101.3.4.2.3': 'SHA-512',
-};
-const PROCESSED = new Set([id_ce_basicConstraints, id_ce_keyUsage, id_ce_extKeyUsage]);
+const VERSION = 0xa0;
+const EXTENSIONS = 0xa3;
+const parsedCertificates = new WeakMap<X509Certificate, ParsedCertificate>();
 
-/** Reads a certificate's fields. @throws NotaryError InvalidCertificate */
+/**
+ * Reads the fields of a certificate (RFC 5280 §4.1) by strict DER, once per object.
+ * @throws NotaryError InvalidCertificate
+ */
 export function parseCertificate(certificate: X509Certificate): ParsedCertificate {
-  try {
-    return read(certificate);
-  } catch (error) {
-    throw new NotaryError('InvalidCertificate', 'the certificate holds an extension or name that cannot be read', {
-      cause: error,
-    });
-  }
+  const known = parsedCertificates.get(certificate);
+  if (known !== undefined) return known;
+  const parsed = readCertificate(certificate.raw);
+  parsedCertificates.set(certificate, parsed);
+  return parsed;
 }
 
-function read(certificate: X509Certificate): ParsedCertificate {
-  const { tbsCertificate, signatureAlgorithm } = AsnConvert.parse(certificate.raw, Certificate);
-  const extensions = new Map<string, { readonly critical: boolean; readonly value: ArrayBuffer }>();
-  for (const extension of tbsCertificate.extensions ?? []) {
-    if (extensions.has(extension.extnID)) throw new Error(`extension ${extension.extnID} stands twice`);
-    extensions.set(extension.extnID, { critical: extension.critical, value: bytesOf(extension.extnValue) });
+/** Reads an AlgorithmIdentifier. @throws NotaryError InvalidCertificate */
+export function readAlgorithm(value: DerValue | undefined, what: string): AlgorithmIdentifier {
+  const [oid, parameters, ...rest] = readChildren(expectTag(value, TAG.sequence, what), what);
+  if (rest.length > 0) throw derError(what, 'it has extra fields');
+  return { oid: readOid(oid, what), ...(parameters === undefined ? {} : { parameters }) };
+}
+
+function readCertificate(der: Uint8Array): ParsedCertificate {
+  const [tbs, outerAlgorithm] = readChildren(readDer(der, TAG.sequence, 'the certificate'), 'the certificate');
+  const tbsDer = expectTag(tbs, TAG.sequence, 'the certificate body');
+  const fields = readChildren(tbsDer, 'the certificate body');
+  // The version is absent in version 1 certificates.
+  const start = fields[0]?.tag === VERSION ? 1 : 0;
+  const innerAlgorithm = expectTag(fields[start + 1], TAG.sequence, 'the signature algorithm');
+  if (outerAlgorithm === undefined || !Buffer.from(outerAlgorithm.bytes).equals(innerAlgorithm.bytes)) {
+    throw derError('the certificate', 'it names two different signature algorithms');
   }
-  const basic = extensions.get(id_ce_basicConstraints);
-  const usage = extensions.get(id_ce_keyUsage);
-  const extended = extensions.get(id_ce_extKeyUsage);
-  const access = extensions.get(id_pe_authorityInfoAccess);
-  const constraints = basic === undefined ? undefined : AsnConvert.parse(basic.value, BasicConstraints);
-  const names =
-    access === undefined
-      ? []
-      : [...AsnConvert.parse(access.value, AuthorityInfoAccessSyntax)].map((entry) => entry.accessMethod);
   return {
-    subject: tbsCertificate.subject,
-    issuer: tbsCertificate.issuer,
-    subjectDer: Buffer.from(AsnConvert.serialize(tbsCertificate.subject)),
-    issuerDer: Buffer.from(AsnConvert.serialize(tbsCertificate.issuer)),
-    signatureHash: signatureHash(signatureAlgorithm.algorithm, signatureAlgorithm.parameters),
-    ...(basic === undefined || constraints === undefined
-      ? {}
-      : {
-          basicConstraints: {
-            critical: basic.critical,
-            ca: constraints.cA,
-            ...(constraints.pathLenConstraint === undefined ? {} : { pathLength: constraints.pathLenConstraint }),
-          },
-        }),
-    ...(usage === undefined
-      ? {}
-      : {
-          keyUsage: {
-            critical: usage.critical,
-            usages: new Set<string>(AsnConvert.parse(usage.value, KeyUsage).toJSON()),
-          },
-        }),
-    ...(extended === undefined
-      ? {}
-      : {
-          extendedKeyUsage: {
-            critical: extended.critical,
-            oids: [...AsnConvert.parse(extended.value, ExtendedKeyUsage)],
-          },
-        }),
-    namesRevocationSource: names.includes(OCSP) || extensions.has(id_ce_cRLDistributionPoints),
-    unknownCritical: [...extensions]
-      .filter(([oid, { critical }]) => critical && !PROCESSED.has(oid))
-      .map(([oid]) => oid),
+    tbsDer: tbsDer.bytes,
+    issuerDer: expectTag(fields[start + 2], TAG.sequence, 'the issuer').bytes,
+    subjectDer: expectTag(fields[start + 4], TAG.sequence, 'the subject').bytes,
+    signatureAlgorithm: readAlgorithm(innerAlgorithm, 'the signature algorithm'),
+    publicKeyInfo: expectTag(fields[start + 5], TAG.sequence, 'the public key').bytes,
+    extensions: readExtensions(fields.slice(start + 6).find((field) => field.tag === EXTENSIONS)),
   };
 }
 
-function bytesOf(value: OctetString): ArrayBuffer {
-  return value.buffer;
-}
-
-function signatureHash(
-  algorithm: string,
-  parameters: ArrayBuffer | null | undefined,
-): ParsedCertificate['signatureHash'] {
-  const oid =
-    algorithm === RSA_PSS && parameters !== null && parameters !== undefined
-      ? AsnConvert.parse(parameters, RsaSaPssParams).hashAlgorithm.algorithm
-      : algorithm;
-  return HASHES[oid] ?? { refused: oid };
+function readExtensions(explicit: DerValue | undefined): ReadonlyMap<string, CertificateExtension> {
+  const extensions = new Map<string, CertificateExtension>();
+  if (explicit === undefined) return extensions;
+  const what = 'the extensions';
+  const [list] = readChildren(explicit, what);
+  for (const item of readChildren(expectTag(list, TAG.sequence, what), what)) {
+    const fields = readChildren(expectTag(item, TAG.sequence, what), what);
+    const oid = readOid(fields[0], what);
+    const flag = fields.length === 3 ? fields[1] : undefined;
+    const critical = flag !== undefined && readBoolean(flag, what);
+    if (extensions.has(oid)) throw derError(what, `${oid} stands twice`);
+    extensions.set(oid, { oid, critical, value: expectTag(fields.at(-1), TAG.octetString, what).content });
+  }
+  return extensions;
 }

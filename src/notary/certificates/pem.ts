@@ -1,52 +1,111 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { NotaryError } from '../error.ts';
+import { signatureAlgorithmOf } from '../algorithm.ts';
+import { decodeBase64 } from '../encoding.ts';
+import { NotaryError, type NotaryErrorCode } from '../error.ts';
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
-const BEGIN = /-----BEGIN ([A-Z0-9 ]+)-----/g;
+interface PemBlock {
+  readonly label: string;
+  /** Headers and base64, as written between the lines of BEGIN and END. */
+  readonly body: string;
+  readonly text: string;
+}
+
+const BEGIN = '-----BEGIN ';
+const LABEL = /^[A-Z0-9 ]{1,40}$/;
 const MAX_PEM_BYTES = 1024 * 1024;
+const PRIVATE_KEYS: ReadonlySet<string> = new Set(['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY']);
 
 /**
- * Reads all certificates of a PEM text, in order. Anything else in it (a key, a request) is refused.
+ * Reads all certificates of a PEM text, in order. Text between the blocks is ignored, as openssl writes some; a block
+ * that is something else (a key, a request) is refused, and so is one that is cut off.
  * @throws NotaryError InvalidCertificate
  */
 export function parseCertificatesPem(pem: string): X509Certificate[] {
-  if (pem.length > MAX_PEM_BYTES) throw invalidCertificate(`expected at most ${MAX_PEM_BYTES} bytes of PEM`);
-  const other = [...pem.matchAll(BEGIN)].map((match) => match[1]).find((label) => label !== 'CERTIFICATE');
-  if (other !== undefined) throw invalidCertificate(`expected CERTIFICATE blocks only; found ${other}`);
-  const blocks = pem.match(CERTIFICATE) ?? [];
-  if (blocks.length === 0)
-    throw invalidCertificate('expected at least one block -----BEGIN CERTIFICATE-----; found none');
-  return blocks.map((block, i) => {
-    try {
-      return new X509Certificate(block);
-    } catch (error) {
-      throw invalidCertificate(`block ${i + 1} of ${blocks.length} is not a certificate`, error);
-    }
+  const blocks = pemBlocks(pem, 'InvalidCertificate');
+  if (blocks.length === 0) {
+    throw invalidCertificate('PEM: expected at least one block -----BEGIN CERTIFICATE-----; found none');
+  }
+  return blocks.map(({ label, body }, i) => {
+    if (label !== 'CERTIFICATE') throw invalidCertificate(`PEM: expected CERTIFICATE blocks only; found ${label}`);
+    const der = decodeBase64(body.replace(/\s+/g, ''));
+    const what = `PEM block ${i + 1} of ${blocks.length}`;
+    if (der === undefined) throw invalidCertificate(`${what} is not valid base64`);
+    return parseCertificateDer(der, what);
   });
 }
 
 /**
- * Reads a private key: PKCS#8, PKCS#1 or SEC1, not encrypted.
- * @throws NotaryError InvalidKey
+ * Reads one certificate from DER, and nothing else: OpenSSL also reads PEM, and stops at the end of the first
+ * certificate.
+ * @param what names it in messages: "x5c[0]"
+ * @throws NotaryError InvalidCertificate
+ */
+export function parseCertificateDer(der: Uint8Array, what: string): X509Certificate {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(der);
+  } catch (cause) {
+    throw invalidCertificate(`${what} is not a DER certificate`, cause);
+  }
+  if (!certificate.raw.equals(der)) throw invalidCertificate(`${what} is not one DER certificate and nothing else`);
+  return certificate;
+}
+
+/**
+ * Reads a private key from PEM: PKCS#8, PKCS#1 or SEC1, not encrypted, of one of the six key types (notary.md B5).
+ * @throws NotaryError InvalidKey, with what to do
  */
 export function parsePrivateKeyPem(pem: string): KeyObject {
-  if (/ENCRYPTED/.test(pem)) {
+  const blocks = pemBlocks(pem, 'InvalidKey');
+  const block = blocks.find(({ label }) => label.endsWith('PRIVATE KEY'));
+  if (block === undefined) {
+    const found = blocks.map(({ label }) => label).join(', ') || 'no PEM block';
+    throw new NotaryError('InvalidKey', `expected a private key in PEM (PKCS#8, PKCS#1 or SEC1); found ${found}`);
+  }
+  if (block.label === 'ENCRYPTED PRIVATE KEY' || block.body.includes('ENCRYPTED')) {
     throw new NotaryError(
       'InvalidKey',
       'the private key is encrypted; store it decrypted (openssl pkey -in key.pem -out plain.pem)',
     );
   }
-  if (!/-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/.test(pem)) {
-    throw new NotaryError('InvalidKey', 'expected a private key in PEM (PKCS#8, PKCS#1 or SEC1)');
+  if (!PRIVATE_KEYS.has(block.label)) {
+    throw new NotaryError(
+      'InvalidKey',
+      `expected a private key as PKCS#8, PKCS#1 or SEC1; found ${block.label}: convert it (ssh-keygen -p -m PKCS8 for an OpenSSH key)`,
+    );
   }
+  const key = createKey(block);
+  signatureAlgorithmOf(key);
+  return key;
+}
+
+function createKey({ text, label }: PemBlock): KeyObject {
   try {
-    return createPrivateKey(pem);
+    return createPrivateKey(text);
   } catch {
     // The reason of OpenSSL may quote key material; it is left out on purpose.
-    throw new NotaryError('InvalidKey', 'the private key cannot be read: expected PKCS#8, PKCS#1 or SEC1 in PEM');
+    throw new NotaryError('InvalidKey', `the private key (${label}) cannot be read: is it complete?`);
   }
 }
 
+function pemBlocks(pem: string, code: NotaryErrorCode): readonly PemBlock[] {
+  if (pem.length > MAX_PEM_BYTES) throw new NotaryError(code, `PEM: expected at most ${MAX_PEM_BYTES} characters`);
+  const blocks: PemBlock[] = [];
+  for (let at = pem.indexOf(BEGIN); at !== -1; ) {
+    const labelEnd = pem.indexOf('-----', at + BEGIN.length);
+    const label = pem.slice(at + BEGIN.length, Math.max(labelEnd, 0));
+    const endLine = `-----END ${label}-----`;
+    const end = LABEL.test(label) ? pem.indexOf(endLine, labelEnd) : -1;
+    const next = pem.indexOf(BEGIN, at + BEGIN.length);
+    if (end === -1 || (next !== -1 && next < end)) {
+      throw new NotaryError(code, `PEM: block ${blocks.length + 1} has no END line of its own: is it complete?`);
+    }
+    blocks.push({ label, body: pem.slice(labelEnd + 5, end), text: `${pem.slice(at, end + endLine.length)}\n` });
+    at = next;
+  }
+  return blocks;
+}
+
 function invalidCertificate(message: string, cause?: unknown): NotaryError {
-  return new NotaryError('InvalidCertificate', `PEM: ${message}`, { cause });
+  return new NotaryError('InvalidCertificate', message, cause === undefined ? {} : { cause });
 }

@@ -1,4 +1,5 @@
 import type { CheckResult } from '../outcome.ts';
+import { quote } from '../quote.ts';
 import type { CheckContext } from '../verify.ts';
 
 /** The signed descriptor is exactly the image's: media type, digest and size. Fatal at every level (notary.md G). */
@@ -11,7 +12,7 @@ export function checkDescriptor({ envelope, subject }: CheckContext): CheckResul
         ...base,
         result: 'failed',
         code: 'OtherSubject',
-        reason: `it signs another artifact: its ${field} is ${String(signed[field]).slice(0, 200)}, the image's is ${subject[field]}`,
+        reason: `it signs another artifact: its ${field} is ${quote(String(signed[field]))}, the image's is ${subject[field]}`,
       };
     }
   }
@@ -25,7 +26,7 @@ export function checkUserMetadata({ envelope, requiredMetadata }: CheckContext):
   const required = Object.entries(requiredMetadata ?? {});
   for (const [key, value] of required) {
     if (signed.get(key) !== value) {
-      const found = signed.has(key) ? `has ${JSON.stringify(signed.get(key)?.slice(0, 100))}` : 'does not have the key';
+      const found = signed.has(key) ? `has ${quote(signed.get(key) ?? '')}` : 'does not have the key';
       const reason = `required metadata ${key}=${value}: the signature ${found}`;
       return { ...base, result: 'failed', code: 'UserMetadataMismatch', reason };
     }

@@ -1,4 +1,5 @@
 import { NotaryError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { PAYLOAD_TYPE, type SigningScheme } from './envelope.ts';
 
 export const HEADER_SIGNING_SCHEME = 'io.cncf.notary.signingScheme';
@@ -10,8 +11,9 @@ export const HEADER_VERIFICATION_PLUGIN_MIN_VERSION = 'io.cncf.notary.verificati
 export const HEADER_TIMESTAMP_SIGNATURE = 'io.cncf.notary.timestampSignature';
 export const HEADER_SIGNING_AGENT = 'io.cncf.notary.signingAgent';
 
-const SEMVER = /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/;
-const KNOWN = new Set([
+const SEMVER = /^(?:0|[1-9]\d{0,8})(?:\.(?:0|[1-9]\d{0,8})){2}(?:-[0-9A-Za-z.-]{1,100})?(?:\+[0-9A-Za-z.-]{1,100})?$/;
+/** The signed attributes that the specification defines, of both formats. */
+export const SIGNED_HEADERS: ReadonlySet<string> = new Set([
   HEADER_SIGNING_SCHEME,
   HEADER_SIGNING_TIME,
   HEADER_AUTHENTIC_SIGNING_TIME,
@@ -69,6 +71,10 @@ export function checkHeaders(signed: SignedAttributes): CheckedHeaders {
 
   const plugin = textOf(attributes, HEADER_VERIFICATION_PLUGIN);
   const minVersion = textOf(attributes, HEADER_VERIFICATION_PLUGIN_MIN_VERSION);
+  for (const name of [HEADER_VERIFICATION_PLUGIN, HEADER_VERIFICATION_PLUGIN_MIN_VERSION]) {
+    // Signed attributes that the verifier must process are critical (signature-specification, "Signed Attributes").
+    if (attributes.has(name) && !isCritical(name)) throw malformed('B3', `crit must list ${name}`);
+  }
   if (minVersion !== undefined && !SEMVER.test(minVersion)) {
     throw malformed('B2', `${HEADER_VERIFICATION_PLUGIN_MIN_VERSION}: expected a semantic version`);
   }
@@ -88,8 +94,8 @@ export function checkHeaders(signed: SignedAttributes): CheckedHeaders {
 function checkCritical({ critical, attributes, neverCritical }: SignedAttributes): void {
   const seen = new Set<unknown>();
   for (const name of critical) {
-    const label = JSON.stringify(name);
-    if (typeof name !== 'string' || name === '') throw malformed('B3', `crit: expected names, found ${label}`);
+    if (typeof name !== 'string' || name === '') throw malformed('B3', 'crit: expected names only');
+    const label = quote(name);
     if (neverCritical.has(name)) throw malformed('B3', `crit must not list ${label}`);
     if (!attributes.has(name)) throw malformed('B3', `crit lists ${label}, which is not in the protected header`);
     if (seen.has(name)) throw malformed('B3', `crit lists ${label} twice`);
@@ -100,7 +106,7 @@ function checkCritical({ critical, attributes, neverCritical }: SignedAttributes
 function extended({ critical, attributes }: SignedAttributes): ReadonlyMap<string, unknown> {
   const result = new Map<string, unknown>();
   for (const name of critical) {
-    if (typeof name === 'string' && !KNOWN.has(name)) result.set(name, attributes.get(name));
+    if (typeof name === 'string' && !SIGNED_HEADERS.has(name)) result.set(name, attributes.get(name));
   }
   return result;
 }

@@ -1,8 +1,10 @@
-import { X509Certificate } from 'node:crypto';
-import { decodeBase64, decodeBase64Url, decodeUtf8, parseRfc3339 } from '../encoding.ts';
+import type { X509Certificate } from 'node:crypto';
+import { parseCertificateDer } from '../certificates/pem.ts';
+import { decodeBase64, decodeBase64Url, parseRfc3339 } from '../encoding.ts';
 import { NotaryError } from '../error.ts';
 import { parsePayload } from '../payload.ts';
-import { type JsonObject, parseStrictObject } from '../strict-json.ts';
+import { quote } from '../quote.ts';
+import { type JsonObject, type JsonValue, parseStrictJson, refuseMisspelt } from '../strict-json.ts';
 import { type Envelope, type EnvelopeFormat, MEDIA_TYPE_JWS } from './envelope.ts';
 import {
   checkHeaders,
@@ -11,113 +13,129 @@ import {
   HEADER_SIGNING_AGENT,
   HEADER_SIGNING_TIME,
   HEADER_TIMESTAMP_SIGNATURE,
+  SIGNED_HEADERS,
 } from './headers.ts';
 
+const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
 const MAX_CERTIFICATES = 16;
-const TIMES: ReadonlySet<string> = new Set([HEADER_SIGNING_TIME, HEADER_AUTHENTIC_SIGNING_TIME, HEADER_EXPIRY]);
+const MEMBERS: ReadonlySet<string> = new Set(['payload', 'protected', 'header', 'signature']);
 const OWN_HEADERS: ReadonlySet<string> = new Set(['alg', 'cty', 'crit']);
+const UNPROTECTED_HEADERS: ReadonlySet<string> = new Set(['x5c', HEADER_TIMESTAMP_SIGNATURE, HEADER_SIGNING_AGENT]);
+const TIMES: ReadonlySet<string> = new Set([HEADER_SIGNING_TIME, HEADER_AUTHENTIC_SIGNING_TIME, HEADER_EXPIRY]);
 
 /** JWS envelopes: flattened JSON serialisation (notary.md B). */
 export const jwsFormat: EnvelopeFormat = { mediaType: MEDIA_TYPE_JWS, format: 'JWS', parse: parseJws };
 
 function parseJws(bytes: Uint8Array): Envelope {
-  const text = decodeUtf8(bytes);
-  if (text === undefined) throw malformed('B1', 'expected UTF-8');
-  const outer = parseStrictObject(text, 1);
-  if (typeof outer === 'string') throw malformed('B1', outer);
-  const { payload, protected: protectedHeader, header, signature, ...rest } = outer;
-  const extra = Object.keys(rest)[0];
-  if (extra !== undefined) {
-    throw malformed(
-      'B1',
-      `expected payload, protected, header and signature only; found ${JSON.stringify(extra).slice(0, 100)}`,
-    );
-  }
-  const payloadBytes = base64Url(payload, 'payload');
-  const signatureBytes = base64Url(signature, 'signature');
-  const attributes = parseProtected(base64Url(protectedHeader, 'protected'));
-  const { alg, cty, crit } = attributes;
-  if (typeof alg !== 'string') throw malformed('B2', 'protected header: alg is missing');
-  const unprotected = parseUnprotected(header);
+  const members = parseMembers(bytes);
+  const payload = base64Url(members.get('payload'), 'payload');
+  const protectedHeader = base64Url(members.get('protected'), 'protected');
+  const signature = base64Url(members.get('signature'), 'signature');
+  const attributes = parseProtected(protectedHeader.bytes);
+  const unprotected = members.get('header');
+  if (!(unprotected instanceof Map)) throw malformed('B6', 'header: expected an object with x5c');
+  const algorithm = attributes.get('alg');
+  if (typeof algorithm !== 'string') throw malformed('B2', 'protected header: alg is missing');
+  refuseShared(attributes, unprotected);
   return {
     format: 'JWS',
-    algorithm: alg,
+    algorithm,
     ...checkHeaders({
-      contentType: cty,
-      critical: parseCritical(crit),
-      attributes: new Map(
-        Object.entries(attributes)
-          .filter(([name]) => !OWN_HEADERS.has(name))
-          .map(withTimes),
-      ),
+      contentType: attributes.get('cty'),
+      critical: parseCritical(attributes.get('crit')),
+      attributes: withTimes(attributes),
       neverCritical: OWN_HEADERS,
     }),
-    ...unprotected,
-    subject: parsePayload(payloadBytes),
-    signedBytes: Buffer.from(`${String(protectedHeader)}.${String(payload)}`, 'ascii'),
-    signature: signatureBytes,
+    ...parseUnprotected(unprotected),
+    subject: parsePayload(payload.bytes),
+    signedBytes: Buffer.from(`${protectedHeader.text}.${payload.text}`, 'ascii'),
+    signature: signature.bytes,
   };
 }
 
-function base64Url(value: unknown, name: string): Buffer {
-  const bytes = typeof value === 'string' && value !== '' ? decodeBase64Url(value) : undefined;
+function parseMembers(bytes: Uint8Array): JsonObject {
+  if (bytes.byteLength > MAX_ENVELOPE_BYTES) {
+    throw malformed('A6', `expected at most ${MAX_ENVELOPE_BYTES} bytes, found ${bytes.byteLength}`);
+  }
+  const members = parseStrictJson(bytes, 'the envelope');
+  if (!(members instanceof Map)) throw malformed('B1', 'expected a JSON object');
+  for (const name of members.keys()) {
+    if (!MEMBERS.has(name)) {
+      throw malformed('B1', `expected payload, protected, header and signature only; found ${quote(name)}`);
+    }
+  }
+  return members;
+}
+
+function base64Url(value: JsonValue | undefined, name: string): { readonly text: string; readonly bytes: Buffer } {
+  if (typeof value !== 'string' || value === '') throw malformed('B1', `${name}: expected a string`);
+  const bytes = decodeBase64Url(value);
   if (bytes === undefined) throw malformed('B7', `${name}: expected base64url without padding`);
-  return bytes;
+  return { text: value, bytes };
 }
 
 function parseProtected(bytes: Buffer): JsonObject {
-  const text = decodeUtf8(bytes);
-  const header = text === undefined ? 'it is not UTF-8' : parseStrictObject(text, 1);
-  if (typeof header === 'string') throw malformed('B2', `protected header: ${header}`);
+  const header = parseStrictJson(bytes, 'the protected header');
+  if (!(header instanceof Map)) throw malformed('B2', 'protected header: expected a JSON object');
+  refuseMisspelt(header, new Set([...OWN_HEADERS, ...SIGNED_HEADERS]), 'the protected header');
   return header;
 }
 
-function parseCritical(crit: unknown): readonly unknown[] {
-  if (!Array.isArray(crit) || crit.length === 0)
+/** One name has one value: the two headers share none (RFC 7515 §4). */
+function refuseShared(attributes: JsonObject, unprotected: JsonObject): void {
+  for (const name of unprotected.keys()) {
+    if (attributes.has(name)) throw malformed('B6', `${quote(name)} stands in both headers`);
+  }
+}
+
+function parseCritical(crit: JsonValue | undefined): readonly JsonValue[] {
+  if (!Array.isArray(crit) || crit.length === 0) {
     throw malformed('B3', 'protected header: crit: expected a non-empty array');
+  }
   return crit;
 }
 
-function withTimes([name, value]: [string, unknown]): [string, unknown] {
-  if (!TIMES.has(name) || typeof value !== 'string') return [name, value];
-  return [name, parseRfc3339(value) ?? value];
+/** The signed attributes without JWS's own, times as dates; a time that is none stays text, for checkHeaders to refuse. */
+function withTimes(header: JsonObject): ReadonlyMap<string, unknown> {
+  const attributes = new Map<string, unknown>();
+  for (const [name, value] of header) {
+    if (OWN_HEADERS.has(name)) continue;
+    attributes.set(name, TIMES.has(name) && typeof value === 'string' ? (parseRfc3339(value) ?? value) : value);
+  }
+  return attributes;
 }
 
-function parseUnprotected(header: unknown): Pick<Envelope, 'certificates' | 'timestampToken' | 'signingAgent'> {
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw malformed('B6', 'header: expected an object with x5c');
-  }
-  const values = header as JsonObject;
-  const agent = values[HEADER_SIGNING_AGENT];
-  const token = values[HEADER_TIMESTAMP_SIGNATURE];
+function parseUnprotected(header: JsonObject): Pick<Envelope, 'certificates' | 'timestampToken' | 'signingAgent'> {
+  refuseMisspelt(header, UNPROTECTED_HEADERS, 'the unprotected header');
+  const agent = header.get(HEADER_SIGNING_AGENT);
+  const token = header.get(HEADER_TIMESTAMP_SIGNATURE);
   const timestampToken = token === undefined ? undefined : standardBase64(token, HEADER_TIMESTAMP_SIGNATURE);
   return {
-    certificates: parseX5c(values['x5c']),
+    certificates: parseX5c(header.get('x5c')),
     ...(timestampToken === undefined ? {} : { timestampToken }),
     ...(typeof agent === 'string' ? { signingAgent: agent } : {}),
   };
 }
 
-function parseX5c(x5c: unknown): readonly X509Certificate[] {
+function parseX5c(x5c: JsonValue | undefined): readonly X509Certificate[] {
   if (!Array.isArray(x5c) || x5c.length === 0) throw malformed('B6', 'header: x5c: expected at least one certificate');
-  if (x5c.length > MAX_CERTIFICATES)
+  if (x5c.length > MAX_CERTIFICATES) {
     throw malformed('B6', `header: x5c: expected at most ${MAX_CERTIFICATES} certificates`);
-  return x5c.map((entry: unknown, i) => {
-    const der = standardBase64(entry, `x5c[${i}]`);
-    let certificate: X509Certificate;
-    try {
-      certificate = new X509Certificate(der);
-    } catch (error) {
-      throw malformed('B6', `header: x5c[${i}]: expected a DER certificate`, error);
-    }
-    // OpenSSL also reads PEM, and stops at the end of the first certificate: only the exact DER may pass.
-    if (!certificate.raw.equals(der))
-      throw malformed('B6', `header: x5c[${i}]: expected one DER certificate and nothing else`);
-    return certificate;
-  });
+  }
+  return x5c.map((entry: JsonValue, i) => parseX5cEntry(entry, `x5c[${i}]`));
 }
 
-function standardBase64(value: unknown, name: string): Buffer {
+function parseX5cEntry(entry: JsonValue, name: string): X509Certificate {
+  const der = standardBase64(entry, name);
+  try {
+    return parseCertificateDer(der, name);
+  } catch (error) {
+    if (error instanceof NotaryError) throw malformed('B6', `header: ${error.message}`, error);
+    throw error;
+  }
+}
+
+function standardBase64(value: JsonValue, name: string): Buffer {
   const bytes = typeof value === 'string' && value !== '' ? decodeBase64(value) : undefined;
   if (bytes === undefined) throw malformed('B6', `header: ${name}: expected standard base64`);
   return bytes;

@@ -1,3 +1,4 @@
+import { isRevocable } from '../certificates/extensions.ts';
 import { parseCertificate } from '../certificates/parsed-certificate.ts';
 import type { RevocationChecker } from './revocation.ts';
 
@@ -8,7 +9,7 @@ import type { RevocationChecker } from './revocation.ts';
 export const checkRevocationNotSupported: RevocationChecker = async (envelope) => {
   const revocable = envelope.certificates
     .slice(0, -1)
-    .some((certificate) => parseCertificate(certificate).namesRevocationSource);
+    .some((certificate) => isRevocable(parseCertificate(certificate)));
   return revocable
     ? { status: 'unknown', reason: 'revocation by OCSP and CRL is not supported yet', notSupportedYet: true }
     : { status: 'good', reason: 'no certificate of the chain names an OCSP responder or a CRL' };

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { isSubset, parseDistinguishedName, subjectOf } from '../certificates/distinguished-name.ts';
+import { isSubset, parseDistinguishedName, subjectOf } from './distinguished-name.ts';
 
 const SUBJECT_PREFIX = 'x509.subject:';
 const SIGNER_ARN = /^arn:[a-z0-9-]+:signer:/i;
