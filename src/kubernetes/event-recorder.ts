@@ -3,7 +3,7 @@ import type { ResourceType } from '../api/group.ts';
 import { ApiError, hasStatus } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { pause } from './deadline.ts';
-import { type EventInput, eventBody, seriesKey, toMicroTime } from './event.ts';
+import { type EventInput, eventBody, seriesKey, seriesOf } from './event.ts';
 
 export const EVENTS: ResourceType = {
   group: 'events.k8s.io',
@@ -34,6 +34,7 @@ interface Series {
   readonly input: EventInput;
   /** `namespace/name` of the Event, once it was created. */
   eventKey: string | undefined;
+  readonly firstObserved: Date;
   count: number;
   toldCount: number;
   lastObserved: Date;
@@ -84,7 +85,14 @@ export class EventRecorder {
     if (held !== undefined) {
       this.#close(key, held);
     }
-    const series: Series = { input, eventKey: undefined, count: 1, toldCount: 0, lastObserved: now };
+    const series: Series = {
+      input,
+      eventKey: undefined,
+      firstObserved: now,
+      count: 1,
+      toldCount: 0,
+      lastObserved: now,
+    };
     this.#makeRoom();
     this.#series.set(key, series);
     this.#enqueue(series);
@@ -179,7 +187,7 @@ export class EventRecorder {
     const options = { signal: this.#stop.signal, timeoutMs: REQUEST_TIMEOUT_MS };
     const { count, lastObserved } = series;
     if (series.eventKey !== undefined) {
-      const body = { series: { count, lastObservedTime: toMicroTime(lastObserved) } };
+      const body = { series: seriesOf(count, lastObserved) };
       try {
         await client.patch(EVENTS, series.eventKey, { contentType: 'application/merge-patch+json', body }, options);
         series.toldCount = count;
@@ -191,7 +199,9 @@ export class EventRecorder {
         // The API server forgets events after an hour: tell it anew.
       }
     }
-    const body = eventBody(series.input, instance, lastObserved);
+    const first = eventBody(series.input, instance, series.firstObserved);
+    // It came again before it was written, or the first one is forgotten.
+    const body = count === 1 ? first : { ...first, series: seriesOf(count, lastObserved) };
     await client.create(EVENTS, body, options);
     series.eventKey = `${body.metadata.namespace}/${body.metadata.name}`;
     series.toldCount = count;

@@ -38,6 +38,11 @@ export function seriesKey(input: EventInput): string {
   return JSON.stringify([regarding.kind, regarding.uid, regarding.name, related?.uid, type, reason, action, note]);
 }
 
+/** A repeated event, as events.k8s.io/v1 tells it. */
+export function seriesOf(count: number, lastObserved: Date) {
+  return { count, lastObservedTime: toMicroTime(lastObserved) };
+}
+
 /**
  * Builds the Event object. It stands in the namespace of what it regards, in `default` for a cluster-scoped object,
  * as the API server demands.
