@@ -1,0 +1,312 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { formatDuration, InvalidDurationError, parseDuration } from './api/duration.ts';
+import { VERSION } from './version.ts';
+
+/** A setting is wrong. The message names the flag, what was expected and found, and what to do. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+/** Every setting of the operator, validated. */
+export interface Config {
+  readonly logLevel: LogLevel;
+  readonly listenAddress: { readonly host: string; readonly port: number };
+  /** Empty: all. */
+  readonly watchNamespaces: readonly string[];
+  /** Each signature's revocation status is asked for once in this time. */
+  readonly sweepIntervalMs: number;
+  /** Each running image's signatures are listed again in this time. */
+  readonly verifyIntervalMs: number;
+  /** Bundles from ConfigMaps and Secrets are read again in this time. */
+  readonly trustStoreRefreshMs: number;
+  readonly registryConfigFile?: string;
+  readonly registryCAFile?: string;
+  readonly plainHTTPHosts: readonly string[];
+  readonly allowAddresses: readonly string[];
+  /** Holds signing.grants. */
+  readonly configFile?: string;
+  /** By region; `*` for every other. */
+  readonly signerEndpoints: ReadonlyMap<string, string>;
+  readonly stsEndpoint?: string;
+  readonly ecrEndpoint?: string;
+  readonly maxSignatures: number;
+  /** Reconciles at once, for each kind of work. */
+  readonly concurrency: number;
+  readonly requestTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+interface Setting {
+  readonly flag: string;
+  readonly value: string;
+  readonly help: string;
+  readonly fallback?: string;
+  /** May be given several times, or as a list with commas. */
+  readonly list?: true;
+}
+
+const SETTINGS = [
+  { flag: 'log-level', value: 'LEVEL', fallback: 'info', help: 'trace, debug, info, warn or error' },
+  {
+    flag: 'listen-address',
+    value: 'HOST:PORT',
+    fallback: '0.0.0.0:8080',
+    help: 'where /healthz, /readyz and /metrics are served; port 0 picks a free one',
+  },
+  {
+    flag: 'watch-namespaces',
+    value: 'NAME',
+    list: true,
+    help: 'namespaces of pods and requests to watch; default all',
+  },
+  {
+    flag: 'sweep-interval',
+    value: 'DURATION',
+    fallback: '1m',
+    help: 'each signature is asked for its revocation once in this time',
+  },
+  {
+    flag: 'verify-interval',
+    value: 'DURATION',
+    fallback: '1h',
+    help: 'signatures of running images are listed again in this time',
+  },
+  {
+    flag: 'trust-store-refresh',
+    value: 'DURATION',
+    fallback: '1m',
+    help: 'trust store bundles from ConfigMaps and Secrets are read again in this time',
+  },
+  { flag: 'registry-config', value: 'FILE', help: "a Docker config.json with the operator's own registry credentials" },
+  { flag: 'registry-ca', value: 'FILE', help: "PEM certificates of private CAs of registries, beside the system's" },
+  { flag: 'plain-http-hosts', value: 'HOST[:PORT]', list: true, help: 'registries that are spoken to over plain HTTP' },
+  {
+    flag: 'allow-addresses',
+    value: 'CIDR',
+    list: true,
+    help: 'addresses that may be connected to although they are loopback, link-local or cloud metadata',
+  },
+  {
+    flag: 'config',
+    value: 'FILE',
+    help: 'YAML with signing.grants: who may have what signed with which identity; read again when it changes',
+  },
+  {
+    flag: 'signer-endpoint',
+    value: '[REGION=]URL',
+    list: true,
+    help: "AWS Signer's endpoint, for all regions or one; default AWS's own",
+  },
+  { flag: 'sts-endpoint', value: 'URL', help: "AWS STS's endpoint; default AWS's own" },
+  { flag: 'ecr-endpoint', value: 'URL', help: "Amazon ECR's API endpoint; default AWS's own" },
+  { flag: 'max-signatures', value: 'N', fallback: '100', help: 'signatures tried for one image at most' },
+  { flag: 'concurrency', value: 'N', fallback: '8', help: 'reconciles at once, for each kind of work' },
+  {
+    flag: 'request-timeout',
+    value: 'DURATION',
+    fallback: '30s',
+    help: 'for one operation on a registry or AWS, with all its attempts',
+  },
+  {
+    flag: 'shutdown-timeout',
+    value: 'DURATION',
+    fallback: '10s',
+    help: 'how long waiting events may take to be written at the end',
+  },
+] as const satisfies readonly Setting[];
+
+type Flag = (typeof SETTINGS)[number]['flag'];
+
+export type ParsedArguments =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'version' };
+
+/**
+ * Reads flags (`--flag value`, `--flag=value`) and environment variables (`SEALWATCH_FLAG_NAME`); a flag wins.
+ * @throws ConfigError
+ */
+export function parseConfig(argv: readonly string[], env: NodeJS.ProcessEnv): ParsedArguments {
+  if (argv.includes('--help') || argv.includes('-h')) return { kind: 'help', text: helpText() };
+  if (argv.includes('--version')) return { kind: 'version' };
+  return { kind: 'config', config: toConfig(gather(argv, env)) };
+}
+
+interface Given {
+  readonly values: readonly string[];
+  /** `--flag`, or the variable's name: what a message names. */
+  readonly from: string;
+}
+
+function gather(argv: readonly string[], env: NodeJS.ProcessEnv): ReadonlyMap<Flag, Given> {
+  const given = new Map<Flag, Given>();
+  for (const setting of SETTINGS) {
+    const name = variableOf(setting.flag);
+    const value = env[name];
+    if (value !== undefined && value !== '') given.set(setting.flag, { values: [value], from: name });
+  }
+  const seen = new Map<Flag, string[]>();
+  for (let i = 0; i < argv.length; i += 1) {
+    const argument = argv[i] ?? '';
+    const equals = argument.indexOf('=');
+    const name = equals === -1 ? argument : argument.slice(0, equals);
+    const setting: Setting | undefined = SETTINGS.find(({ flag }) => `--${flag}` === name);
+    if (setting === undefined) throw new ConfigError(`${name.slice(0, 100)}: no such flag`);
+    let value = equals === -1 ? undefined : argument.slice(equals + 1);
+    if (value === undefined) {
+      i += 1;
+      value = argv[i];
+    }
+    if (value === undefined || value === '') throw new ConfigError(`${name}: expected a value, ${setting.value}`);
+    const flag = setting.flag as Flag;
+    const values = seen.get(flag) ?? [];
+    if (values.length > 0 && setting.list !== true) throw new ConfigError(`${name}: given twice; remove one`);
+    seen.set(flag, [...values, value]);
+  }
+  for (const [flag, values] of seen) given.set(flag, { values, from: `--${flag}` });
+  return given;
+}
+
+function toConfig(given: ReadonlyMap<Flag, Given>): Config {
+  const read = <T>(flag: Flag, parse: (text: string) => T): T => {
+    const setting: Setting | undefined = SETTINGS.find((candidate) => candidate.flag === flag);
+    const { values, from } = given.get(flag) ?? { values: [setting?.fallback ?? ''], from: `--${flag}` };
+    return named(from, () => parse(values.at(-1) ?? ''));
+  };
+  const list = <T>(flag: Flag, parse: (text: string) => T): T[] => {
+    const { values, from } = given.get(flag) ?? { values: [], from: `--${flag}` };
+    const items = values.flatMap((value) => value.split(',')).map((item) => item.trim());
+    return items.filter((item) => item !== '').map((item) => named(from, () => parse(item)));
+  };
+  const optional = (flag: Flag): string | undefined => given.get(flag)?.values.at(-1);
+  const [registryConfigFile, registryCAFile, configFile] = [
+    optional('registry-config'),
+    optional('registry-ca'),
+    optional('config'),
+  ];
+  const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
+  const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
+  return {
+    logLevel: read('log-level', parseLevel),
+    listenAddress: read('listen-address', parseListenAddress),
+    watchNamespaces: list('watch-namespaces', parseNamespace),
+    sweepIntervalMs: read('sweep-interval', (text) => duration(text, 1_000)),
+    verifyIntervalMs: read('verify-interval', (text) => duration(text, 1_000)),
+    trustStoreRefreshMs: read('trust-store-refresh', (text) => duration(text, 1_000)),
+    ...(registryConfigFile === undefined ? {} : { registryConfigFile }),
+    ...(registryCAFile === undefined ? {} : { registryCAFile }),
+    plainHTTPHosts: list('plain-http-hosts', parseHost),
+    allowAddresses: list('allow-addresses', parseCidr),
+    ...(configFile === undefined ? {} : { configFile }),
+    signerEndpoints: new Map(list('signer-endpoint', parseEndpoint)),
+    ...(stsEndpoint === undefined ? {} : { stsEndpoint }),
+    ...(ecrEndpoint === undefined ? {} : { ecrEndpoint }),
+    maxSignatures: read('max-signatures', (text) => wholeNumber(text, 1, 1_000)),
+    concurrency: read('concurrency', (text) => wholeNumber(text, 1, 256)),
+    requestTimeoutMs: read('request-timeout', (text) => duration(text, 100)),
+    shutdownTimeoutMs: read('shutdown-timeout', (text) => duration(text, 100)),
+  };
+}
+
+function named<T>(from: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof InvalidDurationError)
+      throw new ConfigError(`${from}: ${error.message}`);
+    throw error;
+  }
+}
+
+function expected(what: string, found: string): ConfigError {
+  return new ConfigError(`expected ${what}; found ${JSON.stringify(found.slice(0, 200))}`);
+}
+
+function parseLevel(text: string): LogLevel {
+  const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
+  const level = levels.find((candidate) => candidate === text);
+  if (level === undefined) throw expected('trace, debug, info, warn or error', text);
+  return level;
+}
+
+function parseListenAddress(text: string): Config['listenAddress'] {
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, Math.max(colon, 0)).replace(/^\[|\]$/g, '');
+  const port = text.slice(colon + 1);
+  if (colon === -1 || !/^\d{1,5}$/.test(port) || Number(port) > 65_535 || isIP(host) === 0) {
+    throw expected('an IP address and a port, such as 0.0.0.0:8080 or [::]:8080', text);
+  }
+  return { host, port: Number(port) };
+}
+
+function parseNamespace(text: string): string {
+  if (!/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw expected('the name of a namespace', text);
+  return text;
+}
+
+function parseHost(text: string): string {
+  if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/.test(text))
+    throw expected('a host, with a port where it has one, and no scheme', text);
+  return text;
+}
+
+function parseCidr(text: string): string {
+  if (!ipaddr.isValidCIDR(text)) throw expected('a CIDR, such as 127.0.0.0/8', text);
+  return text;
+}
+
+function parseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    throw expected('a URL with https or http', text);
+  if (url.username !== '' || url.password !== '')
+    throw new ConfigError('expected a URL without credentials; remove them');
+  return text;
+}
+
+function parseEndpoint(text: string): [string, string] {
+  const match = /^([a-z0-9-]+)=(.+)$/.exec(text);
+  return match?.[1] === undefined || match[2] === undefined ? ['*', parseUrl(text)] : [match[1], parseUrl(match[2])];
+}
+
+function duration(text: string, minMs: number): number {
+  const ms = parseDuration(text);
+  if (ms < minMs) throw expected(`at least ${formatDuration(minMs)}`, text);
+  return ms;
+}
+
+function wholeNumber(text: string, min: number, max: number): number {
+  const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number >= min && number <= max)) throw expected(`a whole number from ${min} to ${max}`, text);
+  return number;
+}
+
+function variableOf(flag: string): string {
+  return `SEALWATCH_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+function helpText(): string {
+  const rows = SETTINGS.map((setting: Setting) => {
+    const notes = [setting.help];
+    if (setting.list === true) notes.push('(may be given several times, or with commas)');
+    if (setting.fallback !== undefined) notes.push(`(default ${setting.fallback})`);
+    return `  --${setting.flag} ${setting.value}\n      ${notes.join(' ')}\n      env ${variableOf(setting.flag)}`;
+  });
+  return `sealwatch ${VERSION}: signs container images, verifies them, and watches whether what runs is still trusted
+
+Usage: sealwatch [flags]
+
+The cluster is the one of the kubeconfig (KUBECONFIG, else ~/.kube/config), or the one it runs in.
+AWS credentials are found the way of the AWS SDK: environment, IRSA, Pod Identity, instance role.
+
+Flags, each with its environment variable:
+${rows.join('\n')}
+  --help, --version
+`;
+}

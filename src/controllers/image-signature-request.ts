@@ -1,0 +1,625 @@
+import { ANNOTATIONS, CLEANUP_FINALIZER, IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
+import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/image-signature-request.ts';
+import type { ImageVerdict } from '../api/image-verdict.ts';
+import { keyOf, type ObjectKey } from '../api/object.ts';
+import { AwsError, type SignerService } from '../aws/index.ts';
+import { NotaryError } from '../notary/index.ts';
+import { OciError, pushSignature, type Reference, type RegistryClient } from '../oci/index.ts';
+import { createAwsSigner } from '../signing/aws-signer.ts';
+import type { SigningGrants } from '../signing/grants.ts';
+import { createKeySigner } from '../signing/key-signer.ts';
+import { decideSigning } from '../signing/own-signature.ts';
+import type { Signer } from '../signing/signer.ts';
+import {
+  type ImageEvaluation,
+  type ImageKey,
+  type ImageVerifier,
+  imageKey,
+  imageVerdict,
+  type RevocationSweep,
+  registryCause,
+  shortDigest,
+  type VerdictStore,
+} from '../verification/index.ts';
+import type { ControllerContext, ReconcileResult } from './context.ts';
+import { jobsOf } from './image.ts';
+import { readSecret } from './object-data.ts';
+import { missingObject, notFoundAs, type RegistryClients, registryAccess } from './registry-access.ts';
+import { cleanUp } from './request-cleanup.ts';
+import { planRequest, type RequestedImage, type RequestPlan, type SigningPlan } from './request-plan.ts';
+import { type ImageResult, imageStatus, type Problem, requestStatus, rfc3339 } from './request-status.ts';
+
+/** A problem that only a change mends is looked at again this often all the same: Secrets and grants are not watched. */
+const STALLED_RETRY_MS = 60_000;
+const FAULT_RETRY_MS = 15_000;
+const MAX_OWN_SIGNATURES = 256;
+
+export interface ImageSignatureRequestControllerOptions {
+  readonly context: ControllerContext;
+  readonly requests: ReadonlyMap<ObjectKey, ImageSignatureRequest>;
+  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>;
+  readonly verifier: ImageVerifier;
+  readonly verdicts: VerdictStore;
+  readonly sweep: RevocationSweep;
+  readonly registries: RegistryClients;
+  readonly signerService: SignerService;
+  readonly grants: () => SigningGrants;
+  readonly signingAgent: string;
+  /** An image that this request no longer names may have no user left. */
+  readonly onReleased: (key: ImageKey) => void;
+}
+
+/** Signs and verifies the images of ImageSignatureRequests (design.md, "ImageSignatureRequest"). */
+export class ImageSignatureRequestController {
+  readonly #options: ImageSignatureRequestControllerOptions;
+  readonly #imagesOf = new Map<ObjectKey, ReadonlySet<ImageKey>>();
+
+  constructor(options: ImageSignatureRequestControllerOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that name an image, as last resolved. */
+  requestsOf(key: ImageKey): readonly ObjectKey[] {
+    return [...this.#imagesOf].filter(([, images]) => images.has(key)).map(([request]) => request);
+  }
+
+  async reconcile(key: ObjectKey, signal: AbortSignal): Promise<ReconcileResult> {
+    const request = this.#options.requests.get(key);
+    if (request === undefined) {
+      this.#release(key, new Set());
+      this.#options.sweep.setUses(sweepUser(key), []);
+      return {};
+    }
+    if (request.metadata.deletionTimestamp !== undefined) return this.#delete(request, signal);
+
+    const planned = planRequest(request);
+    if (planned.kind === 'refused') {
+      return this.#stop(request, { reason: planned.reason, message: planned.message, terminal: true }, {});
+    }
+    const { plan } = planned;
+    // Adding or removing the finalizer brings the object back through the watch.
+    if (await this.#syncFinalizer(request, plan.needsCleanup, signal)) return {};
+    if (request.spec.suspend === true) {
+      const message = 'spec.suspend is true: nothing is signed or verified until it is false';
+      return this.#stop(request, { reason: 'Suspended', message, terminal: false }, {});
+    }
+    const problem = this.#grantProblem(request, plan) ?? this.#plainHttpProblem(request, plan);
+    if (problem !== undefined) return this.#stop(request, problem, { requeueAfterMs: STALLED_RETRY_MS });
+    return this.#process(request, plan, signal);
+  }
+
+  async #process(request: ImageSignatureRequest, plan: RequestPlan, signal: AbortSignal): Promise<ReconcileResult> {
+    const { context, registries } = this.#options;
+    const mayUseOperators = plan.sign?.by.kind !== 'key';
+    const access = await registryAccess(request, mayUseOperators, registries, context.client, signal);
+    if (access.kind === 'refused') {
+      return this.#stop(request, { ...access, terminal: true }, { requeueAfterMs: FAULT_RETRY_MS });
+    }
+    const signer = plan.sign === undefined ? undefined : await this.#signer(request, plan.sign, signal);
+    if (signer !== undefined && 'reason' in signer) {
+      return this.#stop(request, signer, { requeueAfterMs: FAULT_RETRY_MS });
+    }
+    const work: RequestWork = {
+      request,
+      plan,
+      client: access.client,
+      ...(signer === undefined ? {} : { signer }),
+      own: [...(request.status?.ownSignatures ?? [])],
+      forced: isForced(request),
+    };
+    const results: ImageResult[] = [];
+    const evaluations: ImageEvaluation[] = [];
+    const keys = new Set<ImageKey>();
+    for (const image of plan.images) {
+      const { result, evaluation } = await this.#processImage(work, image, signal);
+      results.push(result);
+      if (evaluation !== undefined) evaluations.push(evaluation);
+      if (result.status.digest !== undefined) keys.add(imageKey(image.repository, result.status.digest));
+    }
+    this.#options.sweep.setUses(sweepUser(keyOf(request)), evaluations.flatMap(jobsOf));
+    this.#release(keyOf(request), keys);
+    await this.#finish(work, results);
+    return { requeueAfterMs: this.#requeueAfterMs(plan, results) };
+  }
+
+  async #processImage(
+    work: RequestWork,
+    image: RequestedImage,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: ImageResult; readonly evaluation?: ImageEvaluation }> {
+    const before = work.request.status?.images?.find((status) => status.reference === image.text);
+    try {
+      return await this.#signAndVerify(work, image, before, signal);
+    } catch (error) {
+      if (error instanceof OciError) return { result: this.#unknownImage(work, image, before, error) };
+      throw error;
+    }
+  }
+
+  async #signAndVerify(
+    work: RequestWork,
+    image: RequestedImage,
+    before: ImageStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: ImageResult; readonly evaluation: ImageEvaluation }> {
+    const now = this.#options.context.clock();
+    const due =
+      work.forced ||
+      before?.digest === undefined ||
+      isPast(before.nextVerificationTime, now) ||
+      before.verdict === 'Unknown';
+    const digest = due ? (await work.client.resolve(image.reference, signal)).digest : before.digest;
+    if (before?.digest !== undefined && before.digest !== digest)
+      this.#tellMoved(work.request, image, before.digest, digest);
+    const reference = { ...image.reference, digest };
+    const verify = (list: 'registry' | 'kept'): Promise<ImageEvaluation> =>
+      this.#options.verifier.verify(
+        {
+          reference,
+          client: work.client,
+          list,
+          exhaustive: work.signer !== undefined,
+          ...(work.plan.requiredMetadata === undefined ? {} : { requiredMetadata: work.plan.requiredMetadata }),
+        },
+        signal,
+      );
+
+    let evaluation = await verify(due ? 'registry' : 'kept');
+    let signing: SigningOutcome = {};
+    if (work.signer !== undefined && work.plan.sign !== undefined) {
+      signing = await this.#sign(work, work.signer, work.plan.sign, image, reference, evaluation, signal);
+      if (signing.pushed === true) evaluation = await verify('registry');
+    }
+    // With metadata of its own asked for, the verdict is this request's alone.
+    if (work.plan.requiredMetadata === undefined)
+      this.#options.verdicts.update(imageKey(image.repository, digest), evaluation);
+    const verdict = imageVerdict(evaluation, before === undefined ? undefined : verdictOf(before));
+    const nextVerification =
+      due || before?.nextVerificationTime === undefined
+        ? new Date(now.getTime() + work.plan.intervalMs)
+        : new Date(before.nextVerificationTime);
+    const dueAt = earliest(evaluation.changesAt, signing.renewAt);
+    const status = imageStatus(image.text, evaluation, verdict, nextVerification, digest);
+    // Looked at again without asking the registry, and nothing new: no reason to write.
+    const unchanged = !due && signing.pushed !== true && before?.verdict === status.verdict;
+    return {
+      evaluation,
+      result: {
+        status:
+          unchanged && before.lastVerifiedTime !== undefined
+            ? { ...status, lastVerifiedTime: before.lastVerifiedTime }
+            : status,
+        ...(work.signer === undefined ? {} : { signed: signing.signed === true }),
+        ...(signing.problem === undefined ? {} : { problem: signing.problem }),
+        ...(dueAt === undefined ? {} : { dueAt }),
+      },
+    };
+  }
+
+  async #sign(
+    work: RequestWork,
+    signer: Signer,
+    plan: SigningPlan,
+    image: RequestedImage,
+    reference: Reference & { readonly digest: string },
+    evaluation: ImageEvaluation,
+    signal: AbortSignal,
+  ): Promise<SigningOutcome> {
+    const { subject } = evaluation;
+    if (subject === undefined) {
+      return {
+        problem: {
+          reason: 'Undetermined',
+          message: evaluation.cause?.message ?? 'the image could not be read',
+          terminal: false,
+        },
+      };
+    }
+    const now = this.#options.context.clock();
+    const decision = decideSigning({
+      evaluation,
+      subject,
+      signer,
+      ...(plan.userMetadata === undefined ? {} : { userMetadata: plan.userMetadata }),
+      renewBeforeMs: plan.renewBeforeMs,
+      own: work.own,
+      now,
+    });
+    const anew = needsSignAnew(plan.signAnewAt, work.own, image.repository, subject.digest, now);
+    if (!anew) {
+      if (decision.kind === 'signed') return { signed: true, ...renewal(decision.expiresAt, plan.renewBeforeMs) };
+      if (decision.kind === 'undetermined') {
+        return { problem: { reason: 'Undetermined', message: decision.message, terminal: false } };
+      }
+      if (decision.kind === 'revoked') {
+        const message = `${image.text}: ${decision.message}; it is not signed again by itself: to sign it anew, annotate the request with ${ANNOTATIONS.signAnewRequestedAt}=<time now, RFC 3339>`;
+        return { problem: { reason: 'SignatureRevoked', message, terminal: true } };
+      }
+    }
+    try {
+      const signed = await signer.sign(
+        {
+          subject,
+          ...(plan.userMetadata === undefined ? {} : { userMetadata: plan.userMetadata }),
+          ...(plan.expiryMs === undefined ? {} : { expiryMs: plan.expiryMs }),
+          now,
+        },
+        signal,
+      );
+      const pushed = await pushSignature(
+        work.client,
+        reference,
+        subject,
+        { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations },
+        signal,
+      );
+      const { envelope } = signed;
+      work.own.push({
+        repository: image.repository,
+        subjectDigest: subject.digest,
+        digest: pushed.digest,
+        signedAt: rfc3339(envelope.authenticSigningTime ?? envelope.signingTime ?? now),
+        ...(envelope.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),
+        ...(signed.jobArn === undefined ? {} : { jobArn: signed.jobArn }),
+        ...(signed.profileVersionArn === undefined ? {} : { profileVersionArn: signed.profileVersionArn }),
+      });
+      await this.#recordOwn(work);
+      this.#options.context.events.record({
+        regarding: regardingOf(work.request),
+        type: 'Normal',
+        reason: 'ImageSigned',
+        action: 'Sign',
+        note: `signed ${image.text} (${shortDigest(subject.digest)}) with ${signer.name}`,
+      });
+      return { signed: true, pushed: true, ...renewal(envelope.expiry, plan.renewBeforeMs) };
+    } catch (error) {
+      const problem = signingProblem(error, image.text);
+      if (problem === undefined) throw error;
+      return { problem };
+    }
+  }
+
+  /** At once after each push, so that a crash does not lose what cleanup must know. */
+  async #recordOwn(work: RequestWork): Promise<void> {
+    const { request } = work;
+    work.own = prune(work.own, this.#options.context.clock());
+    await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, request, {
+      ...(request.status ?? {}),
+      ownSignatures: work.own,
+    });
+  }
+
+  #unknownImage(
+    work: RequestWork,
+    image: RequestedImage,
+    before: ImageStatus | undefined,
+    error: OciError,
+  ): ImageResult {
+    const now = this.#options.context.clock();
+    const known = before === undefined ? undefined : verdictOf(before);
+    const verdict = imageVerdict(
+      {
+        repository: image.repository,
+        verdict: 'Unknown',
+        cause: registryCause(error),
+        signatures: [],
+        truncated: false,
+        evaluatedAt: now,
+      },
+      known,
+    );
+    const status: ImageStatus = {
+      reference: image.text,
+      ...(before?.digest === undefined ? {} : { digest: before.digest }),
+      ...(before?.mediaType === undefined ? {} : { mediaType: before.mediaType }),
+      verdict: 'Unknown',
+      ...(verdict.cause === undefined ? {} : { cause: verdict.cause }),
+      ...(verdict.lastKnown === undefined
+        ? {}
+        : { lastKnown: { verdict: verdict.lastKnown.verdict, verifiedAt: rfc3339(verdict.lastKnown.verifiedAt) } }),
+      ...(before?.lastVerifiedTime === undefined ? {} : { lastVerifiedTime: before.lastVerifiedTime }),
+    };
+    return {
+      status,
+      ...(work.signer === undefined ? {} : { signed: false }),
+      problem: { reason: 'RetryingAfterFault', message: error.message, terminal: false },
+    };
+  }
+
+  async #signer(request: ImageSignatureRequest, plan: SigningPlan, signal: AbortSignal): Promise<Signer | Problem> {
+    const { by } = plan;
+    if (by.kind === 'awsSigner') {
+      return createAwsSigner({
+        profileArn: by.profile.arn,
+        ...(by.assumeRoleArn === undefined ? {} : { assumeRoleArn: by.assumeRoleArn }),
+        service: this.#options.signerService,
+      });
+    }
+    const namespace = request.metadata.namespace ?? '';
+    const where = `Secret ${namespace}/${by.secretName}`;
+    try {
+      const data = await notFoundAs(where, readSecret(this.#options.context.client, namespace, by.secretName, signal));
+      const [certificate, key] = [data.get('tls.crt'), data.get('tls.key')];
+      if (certificate === undefined || key === undefined) {
+        const message = `${where}: expected the keys tls.crt (chain, leaf first) and tls.key; found ${[...data.keys()].join(', ') || 'none'}`;
+        return { reason: 'KeyInvalid', message, terminal: true };
+      }
+      return createKeySigner({
+        certificatePem: certificate.toString('utf8'),
+        privateKeyPem: key.toString('utf8'),
+        signingAgent: this.#options.signingAgent,
+      });
+    } catch (error) {
+      const missing = missingObject(error);
+      if (missing !== undefined) return { ...missing, terminal: true };
+      if (error instanceof NotaryError)
+        return { reason: 'KeyInvalid', message: `${where}: ${error.message}`, terminal: true };
+      throw error;
+    }
+  }
+
+  /** No AWS call is made for a request outside every grant (design.md, "Signing grants"). */
+  #grantProblem(request: ImageSignatureRequest, plan: RequestPlan): Problem | undefined {
+    const by = plan.sign?.by;
+    if (by?.kind !== 'awsSigner') return undefined;
+    const namespace = request.metadata.namespace ?? '';
+    for (const image of plan.images) {
+      const answer = this.#options.grants().check({
+        namespace,
+        namespaceLabels: this.#options.namespaceLabels(namespace),
+        profileArn: by.profile.arn,
+        ...(by.assumeRoleArn === undefined ? {} : { roleArn: by.assumeRoleArn }),
+        repository: image.repository,
+      });
+      if (!answer.granted) return { reason: 'NotGranted', message: answer.message, terminal: true };
+    }
+    return undefined;
+  }
+
+  #plainHttpProblem(request: ImageSignatureRequest, plan: RequestPlan): Problem | undefined {
+    if (request.spec.registry?.plainHTTP !== true) return undefined;
+    const host = plan.images
+      .map((image) => image.reference.registry)
+      .find((name) => !this.#options.registries.allowsPlainHTTP(name));
+    if (host === undefined) return undefined;
+    const message = `spec.registry.plainHTTP: the operator speaks plain HTTP only to hosts of its setting --plain-http-hosts, and ${host} is not among them`;
+    return { reason: 'NotGranted', message, terminal: true };
+  }
+
+  async #stop(request: ImageSignatureRequest, problem: Problem, result: ReconcileResult): Promise<ReconcileResult> {
+    const status = requestStatus({
+      request,
+      images: [],
+      own: request.status?.ownSignatures ?? [],
+      signs: request.spec.sign !== undefined,
+      problem,
+      ...handled(request, false),
+      now: this.#options.context.clock(),
+    });
+    await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, request, status);
+    return result;
+  }
+
+  async #finish(work: RequestWork, images: readonly ImageResult[]): Promise<void> {
+    const allSigned = images.every((image) => image.signed !== false);
+    const status = requestStatus({
+      request: work.request,
+      images,
+      own: work.own,
+      signs: work.signer !== undefined,
+      ...handled(work.request, allSigned),
+      now: this.#options.context.clock(),
+    });
+    await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, work.request, status);
+  }
+
+  #requeueAfterMs(plan: RequestPlan, results: readonly ImageResult[]): number {
+    const now = this.#options.context.clock().getTime();
+    const moments = results.flatMap((result) => [
+      ...(result.dueAt === undefined ? [] : [result.dueAt.getTime()]),
+      ...(result.status.nextVerificationTime === undefined ? [] : [Date.parse(result.status.nextVerificationTime)]),
+      ...(result.problem === undefined ? [] : [now + (result.problem.terminal ? STALLED_RETRY_MS : FAULT_RETRY_MS)]),
+      ...(result.status.verdict === 'Unknown' ? [now + FAULT_RETRY_MS] : []),
+    ]);
+    const signAnewAt = plan.sign?.signAnewAt?.getTime();
+    if (signAnewAt !== undefined && signAnewAt > now) moments.push(signAnewAt);
+    return Math.max(0, Math.min(now + plan.intervalMs, ...moments) - now);
+  }
+
+  async #syncFinalizer(request: ImageSignatureRequest, wanted: boolean, signal: AbortSignal): Promise<boolean> {
+    const finalizers = request.metadata.finalizers ?? [];
+    if (finalizers.includes(CLEANUP_FINALIZER) === wanted) return false;
+    const next = wanted ? [...finalizers, CLEANUP_FINALIZER] : finalizers.filter((name) => name !== CLEANUP_FINALIZER);
+    await this.#setFinalizers(request, next, signal);
+    return true;
+  }
+
+  async #setFinalizers(
+    request: ImageSignatureRequest,
+    finalizers: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { uid, resourceVersion } = request.metadata;
+    await this.#options.context.client.patch(
+      IMAGE_SIGNATURE_REQUESTS,
+      keyOf(request),
+      { contentType: 'application/merge-patch+json', body: { metadata: { uid, resourceVersion, finalizers } } },
+      { signal },
+    );
+  }
+
+  async #delete(request: ImageSignatureRequest, signal: AbortSignal): Promise<ReconcileResult> {
+    const finalizers = request.metadata.finalizers ?? [];
+    if (!finalizers.includes(CLEANUP_FINALIZER)) return {};
+    const done = await cleanUp(request, this.#options, signal);
+    if (done.kind === 'failed') {
+      return this.#stop(request, done.problem, { requeueAfterMs: FAULT_RETRY_MS });
+    }
+    await this.#setFinalizers(
+      request,
+      finalizers.filter((name) => name !== CLEANUP_FINALIZER),
+      signal,
+    );
+    return {};
+  }
+
+  #tellMoved(request: ImageSignatureRequest, image: RequestedImage, from: string, to: string): void {
+    this.#options.context.events.record({
+      regarding: regardingOf(request),
+      type: 'Normal',
+      reason: 'TagMoved',
+      action: 'Resolve',
+      note: `${image.text} moved from ${shortDigest(from)} to ${shortDigest(to)}`,
+    });
+  }
+
+  #release(key: ObjectKey, now: ReadonlySet<ImageKey>): void {
+    const before = this.#imagesOf.get(key) ?? new Set();
+    if (now.size === 0) this.#imagesOf.delete(key);
+    else this.#imagesOf.set(key, now);
+    for (const image of before) if (!now.has(image)) this.#options.onReleased(image);
+  }
+}
+
+interface RequestWork {
+  readonly request: ImageSignatureRequest;
+  readonly plan: RequestPlan;
+  readonly client: RegistryClient;
+  readonly signer?: Signer;
+  own: OwnSignature[];
+  /** The spec changed or a person asked: look at everything now. */
+  readonly forced: boolean;
+}
+
+interface SigningOutcome {
+  readonly signed?: boolean;
+  readonly pushed?: boolean;
+  readonly renewAt?: Date;
+  readonly problem?: Problem;
+}
+
+/** The sweep's name for a request; no image reference begins with `#`. */
+export function sweepUser(key: ObjectKey): string {
+  return `#request/${key}`;
+}
+
+/** The request that a user of the sweep stands for; undefined for an image. */
+export function requestOfSweepUser(user: string): ObjectKey | undefined {
+  return user.startsWith('#request/') ? user.slice('#request/'.length) : undefined;
+}
+
+/** The object that an event about a request names. */
+export function regardingOf(request: ImageSignatureRequest): {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+} {
+  return {
+    apiVersion: `${IMAGE_SIGNATURE_REQUESTS.group}/${IMAGE_SIGNATURE_REQUESTS.version}`,
+    kind: IMAGE_SIGNATURE_REQUESTS.kind,
+    namespace: request.metadata.namespace ?? '',
+    name: request.metadata.name,
+    uid: request.metadata.uid,
+  };
+}
+
+function isForced(request: ImageSignatureRequest): boolean {
+  const asked = request.metadata.annotations ?? {};
+  const { status } = request;
+  return (
+    status?.observedGeneration !== request.metadata.generation ||
+    asked[ANNOTATIONS.reconcileRequestedAt] !== status?.lastHandledReconcileAt ||
+    asked[ANNOTATIONS.signAnewRequestedAt] !== status?.lastHandledSignAnewAt
+  );
+}
+
+function handled(
+  request: ImageSignatureRequest,
+  allSigned: boolean,
+): { readonly lastHandledReconcileAt?: string; readonly lastHandledSignAnewAt?: string } {
+  const asked = request.metadata.annotations ?? {};
+  const reconcile = asked[ANNOTATIONS.reconcileRequestedAt];
+  const anew = allSigned ? asked[ANNOTATIONS.signAnewRequestedAt] : request.status?.lastHandledSignAnewAt;
+  return {
+    ...(reconcile === undefined ? {} : { lastHandledReconcileAt: reconcile }),
+    ...(anew === undefined ? {} : { lastHandledSignAnewAt: anew }),
+  };
+}
+
+function needsSignAnew(
+  at: Date | undefined,
+  own: readonly OwnSignature[],
+  repository: string,
+  subjectDigest: string,
+  now: Date,
+): boolean {
+  if (at === undefined || at.getTime() > now.getTime()) return false;
+  return !own.some(
+    (signature) =>
+      signature.repository === repository &&
+      signature.subjectDigest === subjectDigest &&
+      Date.parse(signature.signedAt) >= at.getTime(),
+  );
+}
+
+function renewal(expiresAt: Date | undefined, renewBeforeMs: number): { readonly renewAt?: Date } {
+  return expiresAt === undefined ? {} : { renewAt: new Date(expiresAt.getTime() - renewBeforeMs) };
+}
+
+/** Keeps the list bounded: what has expired needs no cleanup, then the oldest go. */
+function prune(own: readonly OwnSignature[], now: Date): OwnSignature[] {
+  if (own.length <= MAX_OWN_SIGNATURES) return [...own];
+  const living = own.filter(
+    (signature) => signature.expiresAt === undefined || Date.parse(signature.expiresAt) > now.getTime(),
+  );
+  return living.slice(-MAX_OWN_SIGNATURES);
+}
+
+function signingProblem(error: unknown, image: string): Problem | undefined {
+  if (error instanceof AwsError) {
+    const reasons = {
+      AccessDenied: 'AccessDenied',
+      ProfileNotFound: 'ProfileNotFound',
+      ProfileInactive: 'ProfileInactive',
+      RequestRejected: 'RequestRejected',
+      InvalidArn: 'InvalidSpec',
+    } as const;
+    const reason = error.code in reasons ? reasons[error.code as keyof typeof reasons] : 'SigningFailed';
+    return { reason, message: `${image}: ${error.message}`, terminal: error.terminal };
+  }
+  if (error instanceof OciError) {
+    const refused = error.code === 'Denied' || error.code === 'Unauthorized';
+    return {
+      reason: refused ? 'AccessDenied' : 'SigningFailed',
+      message: `${image}: ${error.message}`,
+      terminal: false,
+    };
+  }
+  if (error instanceof NotaryError)
+    return { reason: 'KeyInvalid', message: `${image}: ${error.message}`, terminal: true };
+  return undefined;
+}
+
+/** What a status says of an image, as the verdict it was made from. */
+function verdictOf(status: ImageStatus): ImageVerdict | undefined {
+  if (status.lastVerifiedTime === undefined && status.lastKnown === undefined) return undefined;
+  return {
+    verdict: status.verdict,
+    ...(status.cause === undefined ? {} : { cause: status.cause }),
+    ...(status.lastKnown === undefined
+      ? {}
+      : { lastKnown: { verdict: status.lastKnown.verdict, verifiedAt: new Date(status.lastKnown.verifiedAt) } }),
+    verifiedAt: new Date(status.lastVerifiedTime ?? 0),
+  };
+}
+
+function isPast(time: string | undefined, now: Date): boolean {
+  return time === undefined || Date.parse(time) <= now.getTime();
+}
+
+function earliest(...dates: readonly (Date | undefined)[]): Date | undefined {
+  const known = dates.flatMap((date) => (date === undefined ? [] : [date.getTime()]));
+  return known.length === 0 ? undefined : new Date(Math.min(...known));
+}

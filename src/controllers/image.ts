@@ -1,0 +1,115 @@
+import { signerAttributes } from '../aws/index.ts';
+import type { RegistryClient } from '../oci/index.ts';
+import {
+  type Clock,
+  type ImageEvaluation,
+  type ImageKey,
+  type ImageVerifier,
+  type RevocationSweep,
+  referenceOf,
+  type VerdictStore,
+} from '../verification/index.ts';
+import type { ReconcileResult } from './context.ts';
+
+/** An Unknown verdict is tried again this soon, and then ever more seldom up to the maximum. */
+const UNKNOWN_RETRY_MS = { first: 5_000, max: 5 * 60_000 };
+
+export interface ImageControllerOptions {
+  readonly verifier: ImageVerifier;
+  readonly verdicts: VerdictStore;
+  readonly sweep: RevocationSweep;
+  /** The operator's own client: its credentials serve for what runs (design.md, "Security boundaries"). */
+  readonly client: RegistryClient;
+  readonly clock: Clock;
+  /** How often the registry is asked again which signatures an image has, milliseconds. */
+  readonly verifyIntervalMs: number;
+  /** Whether any pod runs the image. */
+  readonly isRunning: (key: ImageKey) => boolean;
+  /** Whether any request names the image: its own reconcile then keeps the verdict. */
+  readonly isRequested: (key: ImageKey) => boolean;
+  readonly onVerified?: (evaluation: ImageEvaluation, durationMs: number) => void;
+}
+
+/** Keeps the verdict on every running image true: at first sight, at each interval, at expiry, and at a revocation. */
+export class ImageController {
+  readonly #options: ImageControllerOptions;
+  readonly #failures = new Map<ImageKey, number>();
+
+  constructor(options: ImageControllerOptions) {
+    this.#options = options;
+  }
+
+  async reconcile(key: ImageKey, signal: AbortSignal): Promise<ReconcileResult> {
+    const { verifier, verdicts, sweep, clock, client } = this.#options;
+    if (!this.#options.isRunning(key)) {
+      this.#failures.delete(key);
+      if (!this.#options.isRequested(key)) {
+        verifier.forget(key);
+        verdicts.delete(key);
+        sweep.setUses(key, []);
+      }
+      return {};
+    }
+    const started = performance.now();
+    const evaluation = await verifier.verify(
+      { reference: referenceOf(key), client, list: this.#isListDue(key) ? 'registry' : 'kept' },
+      signal,
+    );
+    takeIn(key, evaluation, verdicts, sweep);
+    this.#options.onVerified?.(evaluation, performance.now() - started);
+    return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
+  }
+
+  #isListDue(key: ImageKey): boolean {
+    const listedAt = this.#options.verifier.listedAt(key);
+    if (listedAt === undefined || this.#failures.has(key)) return true;
+    const age = this.#options.clock().getTime() - listedAt.getTime();
+    // A running image without a good signature is looked at again sooner: somebody is about to sign it.
+    const verdict = this.#options.verdicts.get(key)?.verdict;
+    return age >= (isSettled(verdict) ? this.#options.verifyIntervalMs : this.#unsettledIntervalMs());
+  }
+
+  #unsettledIntervalMs(): number {
+    return Math.min(this.#options.verifyIntervalMs, 5 * 60_000);
+  }
+
+  #requeueAfterMs(key: ImageKey, evaluation: ImageEvaluation, now: Date): number {
+    const spread = 0.9 + Math.random() * 0.1;
+    let after = this.#options.verifyIntervalMs * spread;
+    if (!isSettled(evaluation.verdict)) after = this.#unsettledIntervalMs() * (1 / spread);
+    if (evaluation.verdict === 'Unknown') {
+      const failures = (this.#failures.get(key) ?? 0) + 1;
+      this.#failures.set(key, failures);
+      after = Math.min(UNKNOWN_RETRY_MS.first * 2 ** (failures - 1), UNKNOWN_RETRY_MS.max) * spread;
+    } else {
+      this.#failures.delete(key);
+    }
+    if (evaluation.changesAt !== undefined) after = Math.min(after, evaluation.changesAt.getTime() - now.getTime());
+    return Math.max(after, 0);
+  }
+}
+
+/** Takes an evaluation into the shared verdicts, and tells the sweep which signatures it depends on. */
+export function takeIn(
+  key: ImageKey,
+  evaluation: ImageEvaluation,
+  verdicts: VerdictStore,
+  sweep: RevocationSweep,
+): void {
+  verdicts.update(key, evaluation);
+  sweep.setUses(key, jobsOf(evaluation));
+}
+
+/** The signing jobs whose revocation would change a verdict: those of signatures that got as far as that check. */
+export function jobsOf(evaluation: ImageEvaluation): string[] {
+  return evaluation.signatures.flatMap((signature) => {
+    if (signature.kind !== 'evaluated' || signature.outcome.envelope === undefined) return [];
+    if (!signature.outcome.checks.some((check) => check.type === 'revocation')) return [];
+    const attributes = signerAttributes(signature.outcome.envelope);
+    return attributes === undefined ? [] : [attributes.jobArn];
+  });
+}
+
+function isSettled(verdict: ImageEvaluation['verdict'] | undefined): boolean {
+  return verdict === 'Trusted' || verdict === 'Uncovered' || verdict === 'Revoked';
+}

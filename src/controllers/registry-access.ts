@@ -1,0 +1,134 @@
+import type { ConditionReason } from '../api/conditions.ts';
+import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
+import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
+import {
+  anonymous,
+  type CredentialProvider,
+  chainCredentials,
+  dockerConfigCredentials,
+  OciError,
+  type RegistryClient,
+} from '../oci/index.ts';
+import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
+
+/** Makes registry clients: the operator's settings with other credentials and CAs. */
+export interface RegistryClients {
+  /** With the operator's own credentials. */
+  readonly operator: RegistryClient;
+  readonly withCredentials: (credentials: CredentialProvider, ca: string | undefined) => RegistryClient;
+  readonly operatorCredentials: CredentialProvider;
+  readonly allowsPlainHTTP: (host: string) => boolean;
+}
+
+export type RegistryAccess =
+  | { readonly kind: 'access'; readonly client: RegistryClient }
+  | { readonly kind: 'refused'; readonly reason: ConditionReason; readonly message: string };
+
+/**
+ * The registry client of a request: with the Secrets it names, of its own namespace only, used for it alone.
+ * The operator's own credentials serve besides only where `mayUseOperators` holds: where the request only reads, or
+ * where a signing grant covers the repository. Else a tenant's key could be used to push with the platform's power.
+ */
+export async function registryAccess(
+  request: ImageSignatureRequest,
+  mayUseOperators: boolean,
+  clients: RegistryClients,
+  kubernetes: KubernetesClient,
+  signal: AbortSignal,
+): Promise<RegistryAccess> {
+  const { registry } = request.spec;
+  const namespace = request.metadata.namespace ?? '';
+  const operators = mayUseOperators ? clients.operatorCredentials : anonymous;
+  if (registry === undefined) {
+    const client = mayUseOperators ? clients.operator : clients.withCredentials(anonymous, undefined);
+    return { kind: 'access', client };
+  }
+  const names = new Set((registry.secretRefs ?? []).map((reference) => reference.name));
+  try {
+    if (registry.serviceAccountName !== undefined) {
+      const account = `ServiceAccount ${namespace}/${registry.serviceAccountName}`;
+      for (const name of await notFoundAs(
+        account,
+        pullSecretsOf(kubernetes, namespace, registry.serviceAccountName, signal),
+      )) {
+        names.add(name);
+      }
+    }
+    const providers: CredentialProvider[] = [];
+    for (const name of names) providers.push(await pullSecret(kubernetes, namespace, name, signal));
+    const ca = await caBundle(request, kubernetes, signal);
+    return { kind: 'access', client: clients.withCredentials(chainCredentials(...providers, operators), ca) };
+  } catch (error) {
+    if (error instanceof Missing) return { kind: 'refused', reason: error.reason, message: error.message };
+    throw error;
+  }
+}
+
+class Missing extends Error {
+  readonly reason: ConditionReason;
+  constructor(reason: ConditionReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+async function pullSecret(
+  kubernetes: KubernetesClient,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<CredentialProvider> {
+  const where = `Secret ${namespace}/${name}`;
+  const data = await notFoundAs(where, readSecret(kubernetes, namespace, name, signal));
+  const config = data.get('.dockerconfigjson');
+  if (config === undefined) {
+    throw new Missing(
+      'InvalidSpec',
+      `${where}: expected type kubernetes.io/dockerconfigjson with the key .dockerconfigjson`,
+    );
+  }
+  try {
+    return dockerConfigCredentials(config.toString('utf8'));
+  } catch (error) {
+    if (error instanceof OciError) throw new Missing('InvalidSpec', `${where}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function caBundle(
+  request: ImageSignatureRequest,
+  kubernetes: KubernetesClient,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const from = request.spec.registry?.caBundleFrom;
+  const reference = from?.configMapKeyRef ?? from?.secretKeyRef;
+  if (reference === undefined) return undefined;
+  const kind = from?.configMapKeyRef === undefined ? 'Secret' : 'ConfigMap';
+  const namespace = request.metadata.namespace ?? '';
+  const where = `${kind} ${namespace}/${reference.name}`;
+  const pem = await notFoundAs(where, readKey(kubernetes, kind, { ...reference, namespace }, signal));
+  if (pem === undefined) throw new Missing('SourceNotFound', `${where} has no key ${reference.key}: add it`);
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new Missing('InvalidBundle', `${where}, key ${reference.key}: expected PEM certificates`);
+  }
+  return pem;
+}
+
+/** Tells a missing or forbidden object in the words of a condition. */
+export async function notFoundAs<T>(where: string, promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 404) throw new Missing('SecretNotFound', `${where} does not exist: create it`);
+    if (error.status === 403) throw new Missing('SourceForbidden', `the operator may not read ${where}: grant it get`);
+    throw error;
+  }
+}
+
+/** What `notFoundAs` rejects with, as reason and message; undefined for every other error. */
+export function missingObject(
+  error: unknown,
+): { readonly reason: ConditionReason; readonly message: string } | undefined {
+  return error instanceof Missing ? { reason: error.reason, message: error.message } : undefined;
+}

@@ -1,0 +1,173 @@
+import type { ConditionReason } from '../api/conditions.ts';
+import { parseDuration } from '../api/duration.ts';
+import { ANNOTATIONS } from '../api/group.ts';
+import type { DeletionPolicy, ImageSignatureRequest } from '../api/image-signature-request.ts';
+import { AwsError, parseSigningProfileArn, type SigningProfileArn } from '../aws/index.ts';
+import { OciError, parseReference, type Reference, repositoryName } from '../oci/index.ts';
+
+const DEFAULT_INTERVAL_MS = 60 * 60_000;
+const MIN_INTERVAL_MS = 10_000;
+
+export interface RequestedImage {
+  /** As the request has it. */
+  readonly text: string;
+  readonly reference: Reference;
+  /** `registry/repository`. */
+  readonly repository: string;
+}
+
+export interface SigningPlan {
+  readonly by:
+    | { readonly kind: 'awsSigner'; readonly profile: SigningProfileArn; readonly assumeRoleArn?: string }
+    | { readonly kind: 'key'; readonly secretName: string };
+  readonly userMetadata?: Readonly<Record<string, string>>;
+  readonly expiryMs?: number;
+  readonly renewBeforeMs: number;
+  /** Every image needs a signature of this request made at or after this moment; it may lie ahead. */
+  readonly signAnewAt?: Date;
+}
+
+/** What a request asks for, checked: nothing behind this reads the spec again. */
+export interface RequestPlan {
+  readonly images: readonly RequestedImage[];
+  readonly sign?: SigningPlan;
+  readonly intervalMs: number;
+  readonly requiredMetadata?: Readonly<Record<string, string>>;
+  readonly deletionPolicy: DeletionPolicy;
+  /** Whether deleting the request leaves something to clean up. */
+  readonly needsCleanup: boolean;
+}
+
+export type PlanResult =
+  | { readonly kind: 'plan'; readonly plan: RequestPlan }
+  | { readonly kind: 'refused'; readonly reason: ConditionReason; readonly message: string };
+
+class Refusal extends Error {
+  readonly reason: ConditionReason;
+  constructor(reason: ConditionReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Reads a request's spec. The API server's rules refuse most bad specs; these checks hold also where the CRD is older,
+ * and for what CEL cannot say.
+ */
+export function planRequest(request: ImageSignatureRequest): PlanResult {
+  try {
+    return { kind: 'plan', plan: plan(request) };
+  } catch (error) {
+    if (error instanceof Refusal) return { kind: 'refused', reason: error.reason, message: error.message };
+    if (error instanceof OciError || error instanceof AwsError) {
+      return { kind: 'refused', reason: 'InvalidSpec', message: error.message };
+    }
+    throw error;
+  }
+}
+
+function plan(request: ImageSignatureRequest): RequestPlan {
+  const { spec } = request;
+  const images = spec.images.map((text) => {
+    const reference = parseReference(text);
+    return { text, reference, repository: repositoryName(reference) };
+  });
+  const sign = spec.sign === undefined ? undefined : signingPlan(request);
+  const deletionPolicy = spec.deletionPolicy ?? 'Retain';
+  if (deletionPolicy === 'RevokeSignature' && spec.sign?.awsSigner === undefined) {
+    throw new Refusal(
+      'InvalidSpec',
+      'spec.deletionPolicy: RevokeSignature needs spec.sign.awsSigner; use DeleteSignature or Retain',
+    );
+  }
+  if (spec.registry?.assumeRoleArn !== undefined) {
+    throw new Refusal(
+      'NotSupportedYet',
+      'spec.registry.assumeRoleArn is not supported yet: remove it and give credentials in spec.registry.secretRefs',
+    );
+  }
+  const required = spec.verify?.requiredMetadata;
+  return {
+    images,
+    ...(sign === undefined ? {} : { sign }),
+    intervalMs: Math.max(
+      duration(spec.verify?.interval, 'spec.verify.interval') ?? DEFAULT_INTERVAL_MS,
+      MIN_INTERVAL_MS,
+    ),
+    ...(required === undefined || Object.keys(required).length === 0 ? {} : { requiredMetadata: required }),
+    deletionPolicy,
+    needsCleanup: deletionPolicy !== 'Retain',
+  };
+}
+
+function signingPlan(request: ImageSignatureRequest): SigningPlan {
+  const sign = request.spec.sign ?? {};
+  const { awsSigner, key } = sign;
+  if ((awsSigner === undefined) === (key === undefined)) {
+    throw new Refusal('InvalidSpec', 'spec.sign: expected exactly one of awsSigner and key');
+  }
+  if (sign.format === 'COSE') {
+    throw new Refusal(
+      awsSigner === undefined ? 'NotSupportedYet' : 'InvalidSpec',
+      awsSigner === undefined
+        ? 'spec.sign.format: COSE is not supported yet; use JWS'
+        : 'spec.sign.format: AWS Signer makes JWS envelopes only; use JWS',
+    );
+  }
+  if (sign.timestamp !== undefined) {
+    throw new Refusal('NotSupportedYet', 'spec.sign.timestamp is not supported yet: remove it');
+  }
+  if (sign.platforms === 'IndexAndManifests') {
+    throw new Refusal('NotSupportedYet', 'spec.sign.platforms: IndexAndManifests is not supported yet; use Index');
+  }
+  const expiryMs = duration(sign.expiry, 'spec.sign.expiry');
+  if (awsSigner !== undefined && expiryMs !== undefined) {
+    throw new Refusal(
+      'InvalidSpec',
+      "spec.sign.expiry: AWS Signer takes the validity period from the signing profile; remove it, or change the profile's signatureValidityPeriod",
+    );
+  }
+  const renewBeforeMs = duration(sign.renewBefore, 'spec.sign.renewBefore') ?? 0;
+  if (expiryMs !== undefined && renewBeforeMs >= expiryMs) {
+    throw new Refusal(
+      'InvalidSpec',
+      'spec.sign.renewBefore: expected less than spec.sign.expiry, else every signature is due at once',
+    );
+  }
+  const signAnewAt = signAnewTime(request.metadata.annotations?.[ANNOTATIONS.signAnewRequestedAt]);
+  return {
+    by:
+      awsSigner !== undefined
+        ? {
+            kind: 'awsSigner',
+            profile: parseSigningProfileArn(awsSigner.profileArn),
+            ...(awsSigner.assumeRoleArn === undefined ? {} : { assumeRoleArn: awsSigner.assumeRoleArn }),
+          }
+        : { kind: 'key', secretName: key?.secretRef.name ?? '' },
+    ...(sign.userMetadata === undefined ? {} : { userMetadata: sign.userMetadata }),
+    ...(expiryMs === undefined ? {} : { expiryMs }),
+    renewBeforeMs,
+    ...(signAnewAt === undefined ? {} : { signAnewAt }),
+  };
+}
+
+function signAnewTime(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) {
+    throw new Refusal(
+      'InvalidSpec',
+      `annotation ${ANNOTATIONS.signAnewRequestedAt}: expected a time such as 2030-01-31T12:00:00Z, as \`date -u +%FT%TZ\` prints it`,
+    );
+  }
+  return new Date(Math.floor(time / 1000) * 1000);
+}
+
+function duration(text: string | undefined, field: string): number | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    throw new Refusal('InvalidSpec', `${field}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

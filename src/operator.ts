@@ -1,0 +1,208 @@
+import k8sOperator, { type ResourceEvent, type ResourceEventType, type ResourceMeta } from '@dot-i/k8s-operator';
+import type { KubeConfig } from '@kubernetes/client-node';
+import type { Logger } from 'pino';
+import type { ResourceType } from './api/group.ts';
+import type { KubernetesObject, ObjectKey } from './api/object.ts';
+import type { Config } from './config.ts';
+import { KubernetesClient, type OnChange, Reflector, type ReflectorState, StatusWriter } from './kubernetes/index.ts';
+import { Metrics } from './reporting/index.ts';
+import { createRuntime, type Runtime } from './runtime.ts';
+import { HttpServer } from './server/index.ts';
+import { USER_AGENT } from './version.ts';
+
+// The package is CommonJS: its default export is a property of what Node imports.
+const Operator = k8sOperator.default;
+
+/**
+ * The operator: the frame of @dot-i/k8s-operator (its life cycle, its event model), with what is unsafe in it
+ * replaced, reason beside each. What it runs is put together in runtime.ts.
+ */
+export class SealwatchOperator extends Operator {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #metrics = new Metrics();
+  readonly #stopping = new AbortController();
+  readonly #reflectors: {
+    readonly resource: string;
+    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'hasSynced'>;
+  }[] = [];
+  readonly #watches: Promise<void>[] = [];
+  readonly #types = new Map<string, ResourceType>();
+  readonly #client: KubernetesClient;
+  readonly #status: StatusWriter;
+  #runtime: Runtime | undefined;
+  #server: HttpServer | undefined;
+
+  constructor(config: Config, logger: Logger, kubeConfig?: KubeConfig) {
+    super({
+      debug: (message) => logger.debug(message),
+      info: (message) => logger.info(message),
+      warn: (message) => logger.warn(message),
+      error: (message) => logger.error(message),
+    });
+    if (kubeConfig !== undefined) this.kubeConfig = kubeConfig;
+    this.#config = config;
+    this.#logger = logger;
+    this.#client = new KubernetesClient(this.kubeConfig, {
+      userAgent: USER_AGENT,
+      onRequest: (event) => this.#metrics.kubernetesRequest(event),
+    });
+    this.#status = new StatusWriter(this.#client);
+  }
+
+  /** The address that probes and metrics are served on; undefined before `start`. */
+  get address(): { readonly host: string; readonly port: number } | undefined {
+    return this.#server?.address;
+  }
+
+  /** Called once by `start` of the frame: serves probes, wires the controllers, and starts every watch. */
+  protected override async init(): Promise<void> {
+    this.#server = await HttpServer.listen({
+      ...this.#config.listenAddress,
+      metrics: this.#metrics,
+      ready: () => this.#readiness(),
+      logger: this.#logger,
+    });
+    this.#logger.info({ address: this.#server.address }, 'probes and metrics are served');
+    this.#runtime = await createRuntime({
+      config: this.#config,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      client: this.#client,
+      status: this.#status,
+      watch: (type, options) => this.watch(type, options),
+      signal: this.#stopping.signal,
+    });
+  }
+
+  /** Ends the watches, lets every reconcile under way end, writes the events that wait, and closes the server. */
+  async shutdown(): Promise<void> {
+    this.stop();
+    this.#stopping.abort(new Error('the operator stops'));
+    await this.#runtime?.stop();
+    await Promise.all(this.#watches);
+    await this.#server?.close();
+    this.#logger.info('stopped');
+  }
+
+  /** Starts a reflector: the way our own controllers watch. */
+  watch<T extends KubernetesObject>(
+    type: ResourceType,
+    options: {
+      readonly namespace?: string;
+      readonly project: (raw: KubernetesObject) => T;
+      readonly onChange: OnChange<T>;
+    },
+  ): Reflector<T> {
+    const reflector = new Reflector<T>({
+      client: this.#client,
+      type,
+      ...options,
+      logger: this.#logger,
+      onState: (state) => this.#told(type, state),
+    });
+    this.#types.set(`${type.plural}.${type.group === '' ? type.version : `${type.group}/${type.version}`}`, type);
+    this.#reflectors.push({ resource: type.plural, reflector });
+    this.#watches.push(reflector.start(this.#stopping.signal));
+    return reflector;
+  }
+
+  /**
+   * Replaces the frame's watch: that one ends the process on any error, throws on ERROR events, and never lists again,
+   * so that deletions during an interruption are lost.
+   */
+  protected override async watchResource(
+    group: string,
+    version: string,
+    plural: string,
+    onEvent: (event: ResourceEvent) => Promise<void>,
+    namespace?: string,
+  ): Promise<void> {
+    const type: ResourceType = { group, version, plural, kind: '', namespaced: true };
+    const apiVersion = group === '' ? version : `${group}/${version}`;
+    this.watch(type, {
+      ...(namespace === undefined ? {} : { namespace }),
+      project: (raw) => ({ ...raw, apiVersion: raw.apiVersion ?? apiVersion }),
+      onChange: (key, old, now) => {
+        const object = now ?? old;
+        if (object === undefined) return;
+        const event = eventOf(`${plural}.${apiVersion}`, object, typeOf(old, now));
+        onEvent(event).catch((error: unknown) =>
+          this.#logger.error({ err: error, object: key }, 'an event handler failed'),
+        );
+      },
+    });
+  }
+
+  /** Replaces the frame's status requests, which swallow errors and do not compare before they write. */
+  protected override async setResourceStatus(meta: ResourceMeta, status: unknown): Promise<ResourceMeta | null> {
+    return this.patchResourceStatus(meta, status);
+  }
+
+  /** Throws ApiError where the frame's own would log and return null. */
+  protected override async patchResourceStatus(meta: ResourceMeta, status: unknown): Promise<ResourceMeta | null> {
+    const patched = await this.#client.patch<KubernetesObject>(this.#typeOf(meta), keyOfMeta(meta), {
+      subresource: 'status',
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { resourceVersion: meta.resourceVersion }, status },
+    });
+    return { ...meta, resourceVersion: patched.metadata.resourceVersion };
+  }
+
+  /** Throws ApiError where the frame's own would log it and report success: a finalizer that was not removed stays. */
+  protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
+    await this.#client.patch(this.#typeOf(meta), keyOfMeta(meta), {
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { resourceVersion: meta.resourceVersion, finalizers } },
+    });
+  }
+
+  #typeOf(meta: ResourceMeta): ResourceType {
+    const type = this.#types.get(meta.id);
+    if (type === undefined) throw new Error(`resource ${meta.id} is not watched`);
+    return type;
+  }
+
+  #told(type: ResourceType, state: ReflectorState): void {
+    this.#metrics.watchState(type.plural, state.phase);
+    const fields = { resource: type.plural, phase: state.phase };
+    if (state.phase === 'Degraded' || state.phase === 'Waiting')
+      this.#logger.warn(fields, state.message ?? 'the watch is interrupted');
+    else this.#logger.debug(fields, 'watch');
+  }
+
+  /** Ready once everything that may be watched was listed; a resource that may not be is said, and does not hold up the rest. */
+  #readiness(): { readonly ready: boolean; readonly message: string } {
+    if (this.#runtime === undefined) return { ready: false, message: 'starting' };
+    const lines = this.#reflectors.map(({ resource, reflector }) => `${resource}: ${reflector.state.phase}`);
+    const waiting = this.#reflectors.some(
+      ({ reflector: { hasSynced, state } }) => !hasSynced && state.phase !== 'Degraded' && state.phase !== 'Waiting',
+    );
+    return { ready: !waiting, message: lines.join('\n') };
+  }
+}
+
+function eventOf(id: string, object: KubernetesObject, type: `${ResourceEventType}`): ResourceEvent {
+  const { name, namespace, resourceVersion } = object.metadata;
+  return {
+    type: type as ResourceEventType,
+    object: object as unknown as ResourceEvent['object'],
+    meta: {
+      id,
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      resourceVersion,
+      apiVersion: object.apiVersion ?? '',
+      kind: object.kind ?? '',
+    },
+  };
+}
+
+function typeOf(old: unknown, now: unknown): `${ResourceEventType}` {
+  if (now === undefined) return 'DELETED';
+  return old === undefined ? 'ADDED' : 'MODIFIED';
+}
+
+function keyOfMeta(meta: ResourceMeta): ObjectKey {
+  return meta.namespace === undefined ? meta.name : `${meta.namespace}/${meta.name}`;
+}

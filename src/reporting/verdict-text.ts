@@ -1,0 +1,57 @@
+import type { ImageVerdict } from '../api/image-verdict.ts';
+import type { VerdictType } from '../api/verdict.ts';
+import type { RunningContainer } from '../workloads/index.ts';
+
+/** A container with the verdict on its image; none while it is pending. */
+export interface VerdictedContainer {
+  readonly container: RunningContainer;
+  readonly verdict?: ImageVerdict;
+}
+
+/** What an event says, but for whom it regards. */
+export interface EventText {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+const WORDS: Readonly<Record<VerdictType, string>> = {
+  Trusted: 'is trusted',
+  Expired: 'has an expired signature',
+  Revoked: 'has a revoked signature',
+  Untrusted: 'is signed, but no signature passes',
+  Unsigned: 'is not signed',
+  Unknown: 'could not be checked',
+  Uncovered: 'is covered by no policy',
+};
+
+/** `container app runs REF, which has a revoked signature: <cause> (last known: …)`. */
+export function containerSentence({ container, verdict }: VerdictedContainer): string {
+  const label = container.kind === 'container' ? 'container' : `${container.kind} container`;
+  if (verdict === undefined) return `${label} ${container.name} runs ${container.reference}, not verified yet`;
+  const cause = verdict.cause === undefined ? '' : `: ${verdict.cause.message}`;
+  const known =
+    verdict.lastKnown === undefined
+      ? ''
+      : ` (last known: ${verdict.lastKnown.verdict} at ${verdict.lastKnown.verifiedAt.toISOString().slice(0, 19)}Z)`;
+  return `${label} ${container.name} runs ${container.reference}, which ${WORDS[verdict.verdict]}${cause}${revokedSuffix(verdict)}${known}`;
+}
+
+/** The event that flags a container, for its pod and its owner alike. */
+export function flagEvent(flagged: VerdictedContainer): EventText {
+  const verdict = flagged.verdict?.verdict ?? 'Unknown';
+  return { type: 'Warning', reason: `Image${verdict}`, action: 'Verify', note: containerSentence(flagged) };
+}
+
+/** The event that takes a flag back. */
+export function recoveryEvent(containers: readonly VerdictedContainer[]): EventText {
+  const names = containers.map(({ container }) => `${container.name} (${container.reference})`).join(', ');
+  return { type: 'Normal', reason: 'ImageTrusted', action: 'Verify', note: `all images are trusted again: ${names}` };
+}
+
+/** Names what was revoked where the cause's sentence does not. */
+function revokedSuffix({ cause }: ImageVerdict): string {
+  const missing = (cause?.revoked ?? []).filter((entity) => cause?.message.includes(entity) !== true);
+  return missing.length === 0 ? '' : ` [${missing.join(', ')}]`;
+}

@@ -1,0 +1,392 @@
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { ResourceType } from './api/group.ts';
+import { IMAGE_SIGNATURE_REQUESTS, NAMESPACES, PODS, TRUST_POLICIES, TRUST_STORES } from './api/group.ts';
+import type { ImageSignatureRequest } from './api/image-signature-request.ts';
+import type { KubernetesObject, ObjectKey } from './api/object.ts';
+import type { TrustPolicy } from './api/trust-policy.ts';
+import type { TrustStore } from './api/trust-store.ts';
+import { createSignerPlugin, ecrCredentials, SignerService } from './aws/index.ts';
+import type { Config } from './config.ts';
+import type { ControllerContext } from './controllers/context.ts';
+import { ImageController } from './controllers/image.ts';
+import { ImageSignatureRequestController, requestOfSweepUser } from './controllers/image-signature-request.ts';
+import { PodController } from './controllers/pod.ts';
+import { createRegistryClients } from './controllers/registry-clients.ts';
+import { TrustPolicyController } from './controllers/trust-policy.ts';
+import { TrustStoreController } from './controllers/trust-store.ts';
+import {
+  EventRecorder,
+  type KubernetesClient,
+  type OnChange,
+  OwnerResolver,
+  type ReconcileResult,
+  type Reflector,
+  type StatusWriter,
+  WorkQueue,
+} from './kubernetes/index.ts';
+import { checkRevocationNotSupported, verifyTimestampNotSupported } from './notary/index.ts';
+import type { Metrics } from './reporting/index.ts';
+import { GrantsFile } from './signing/grants.ts';
+import {
+  createPolicySet,
+  type ImageKey,
+  ImageVerifier,
+  type PolicySet,
+  RevocationSweep,
+  systemClock,
+  TrustStoreSet,
+  VerdictStore,
+} from './verification/index.ts';
+import { USER_AGENT } from './version.ts';
+import { type ProjectedPod, projectPod, WorkloadIndex } from './workloads/index.ts';
+
+/** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
+const COUNTS_DELAY_MS = 1_000;
+const SIGNATURE_CACHE_BYTES = 64 * 1024 * 1024;
+
+export interface RuntimeOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly client: KubernetesClient;
+  readonly status: StatusWriter;
+  readonly watch: <T extends KubernetesObject>(
+    type: ResourceType,
+    options: {
+      readonly namespace?: string;
+      readonly project: (raw: KubernetesObject) => T;
+      readonly onChange: OnChange<T>;
+    },
+  ) => Reflector<T>;
+  readonly signal: AbortSignal;
+}
+
+export interface Runtime {
+  /** Ends every reconcile and writes what waits. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Objects of one resource, whether it is watched in all namespaces or in several. */
+type Objects<T> = ReadonlyMap<ObjectKey, T>;
+
+/**
+ * Puts the parts together (design.md, "How data flows"): watch events fill indexes and queue keys; controllers read
+ * the indexes; timers and the sweep queue keys again.
+ */
+export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { config, logger, metrics, client, status } = options;
+  const clock = systemClock;
+  const events = new EventRecorder({ client, logger, instance: hostname() });
+  const context: ControllerContext = { client, status, events, logger, clock };
+
+  const grants = new GrantsFile(config.configFile);
+  await grants.load();
+  const signerService = new SignerService({
+    endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
+    ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
+    requestTimeoutMs: config.requestTimeoutMs,
+    onRequest: (request) => metrics.signerRequest(request.operation, request.result),
+  });
+  const registries = await createRegistryClients(
+    config,
+    metrics,
+    ecrCredentials({ ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }) }),
+  );
+
+  const verdicts = new VerdictStore();
+  const trustStores = new TrustStoreSet();
+  const workloads = new WorkloadIndex();
+  let policySet: PolicySet = createPolicySet([]);
+
+  const sweep = new RevocationSweep({
+    source: signerService,
+    clock,
+    intervalMs: config.sweepIntervalMs,
+    concurrency: 4,
+    onChange: (users) => {
+      for (const user of users) {
+        const request = requestOfSweepUser(user);
+        if (request === undefined) imageQueue.add(user);
+        else requestQueue.add(request);
+      }
+    },
+    onChecked: (result) => metrics.revocationCheck(result),
+  });
+  const verifier = new ImageVerifier({
+    policies: () => policySet,
+    findTrustStore: trustStores.find,
+    plugins: [createSignerPlugin(sweep)],
+    checkRevocation: checkRevocationNotSupported,
+    verifyTimestamp: verifyTimestampNotSupported,
+    clock,
+    maxSignatures: config.maxSignatures,
+    keptListMaxAgeMs: 2 * config.verifyIntervalMs,
+    signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+  });
+
+  const queue = (name: string, reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>): WorkQueue =>
+    new WorkQueue({
+      concurrency: config.concurrency,
+      baseDelayMs: 500,
+      maxDelayMs: 5 * 60_000,
+      reconcile,
+      onResult: ({ key, error, durationMs }) => {
+        metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
+        if (error !== undefined && !options.signal.aborted)
+          logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
+      },
+    });
+
+  const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
+    return (key, old, now) => {
+      if (old !== undefined && now !== undefined && !isWorthAReconcile(old, now)) return;
+      also?.();
+      to().add(key);
+    };
+  };
+  const reevaluateAll = (): void => {
+    for (const key of workloads.images()) imageQueue.add(key);
+    for (const key of requests.keys()) requestQueue.add(key);
+    for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
+  };
+
+  const storeReflector = options.watch<TrustStore>(TRUST_STORES, {
+    project: (raw) => withoutManagedFields(raw) as TrustStore,
+    onChange: onlyWhatMatters(
+      () => storeQueue,
+      () => queueAll(stores, storeQueue),
+    ),
+  });
+  const stores: Objects<TrustStore> = storeReflector.store;
+  const policyReflector = options.watch<TrustPolicy>(TRUST_POLICIES, {
+    project: (raw) => withoutManagedFields(raw) as TrustPolicy,
+    onChange: onlyWhatMatters(
+      () => policyQueue,
+      () => {
+        // The index is not changed yet while it tells: read it once the handler is done.
+        queueMicrotask(() => {
+          policySet = createPolicySet(policies.values());
+          queueAll(policies, policyQueue);
+          reevaluateAll();
+        });
+      },
+    ),
+  });
+  const policies: Objects<TrustPolicy> = policyReflector.store;
+  const requests = watchNamespaces<ImageSignatureRequest>(options, IMAGE_SIGNATURE_REQUESTS, {
+    project: (raw) => withoutManagedFields(raw) as ImageSignatureRequest,
+    onChange: onlyWhatMatters(() => requestQueue),
+  });
+  const namespaces = options.watch<KubernetesObject>(NAMESPACES, {
+    project: ({ metadata }) => ({ metadata: pickMetadata(metadata) }),
+    onChange: () => {},
+  }).store;
+  const pods = watchNamespaces<ProjectedPod>(options, PODS, {
+    project: projectPod,
+    onChange: (key, _old, now) => {
+      const { changedImages } = workloads.update(key, now);
+      for (const image of changedImages) imageQueue.add(image);
+      podQueue.add(key);
+    },
+  });
+
+  const storeController = new TrustStoreController({
+    context,
+    stores,
+    inForce: trustStores,
+    refreshMs: config.trustStoreRefreshMs,
+    onChange: reevaluateAll,
+  });
+  const policyController = new TrustPolicyController({
+    context,
+    policies,
+    policySet: () => policySet,
+    trustStores,
+    verdicts,
+    imagesByPod: () => imagesByPod(pods, workloads),
+    storesLoaded: () => storeReflector.hasSynced && storesSettled(),
+  });
+  const requestController = new ImageSignatureRequestController({
+    context,
+    requests,
+    namespaceLabels: (name) => namespaces.get(name)?.metadata.labels ?? {},
+    verifier,
+    verdicts,
+    sweep,
+    registries,
+    signerService,
+    grants: () => grants.current(),
+    signingAgent: USER_AGENT,
+    onReleased: (key) => imageQueue.add(key),
+  });
+  const imageController = new ImageController({
+    verifier,
+    verdicts,
+    sweep,
+    client: registries.operator,
+    clock,
+    verifyIntervalMs: config.verifyIntervalMs,
+    isRunning: (key) => workloads.podsOf(key).length > 0,
+    isRequested: (key) => requestController.requestsOf(key).length > 0,
+    onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
+  });
+  const podController = new PodController({
+    context,
+    pods,
+    workloads,
+    verdicts,
+    owners: new OwnerResolver(client),
+    metrics,
+  });
+
+  const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
+  const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
+  const requestQueue = queue('image-signature-request', (key, signal) => requestController.reconcile(key, signal));
+  const imageQueue = queue('image', (key, signal) => imageController.reconcile(key, signal));
+  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
+  const queues = {
+    'trust-store': storeQueue,
+    'trust-policy': policyQueue,
+    'image-signature-request': requestQueue,
+    image: imageQueue,
+    pod: podQueue,
+  };
+  const storesSettled = (): boolean => storeQueue.depth === 0 && storeQueue.running === 0;
+
+  verdicts.onChange((key, now, before) => {
+    for (const pod of workloads.podsOf(key)) podQueue.add(pod);
+    for (const statement of [now.statement, before?.statement]) {
+      if (statement !== undefined)
+        policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
+    }
+  });
+  metrics.observe({
+    queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
+    sweepLagMs: () => sweep.lagMs(),
+    verdicts: () => verdicts.entries(),
+  });
+
+  grants.start(() => queueAll(requests, requestQueue), logger);
+
+  // Policies and stores come first: a verdict made without them would be told, and taken back a moment later.
+  const begin = async (): Promise<void> => {
+    storeQueue.start();
+    await settled([storeReflector, policyReflector], options.signal);
+    await until(() => storesSettled() || options.signal.aborted);
+    policyQueue.start();
+    imageQueue.start();
+    podQueue.start();
+    requestQueue.start();
+  };
+  const beginning = begin().catch((error: unknown) => {
+    if (!options.signal.aborted) logger.error({ err: error }, 'the controllers could not be started');
+  });
+
+  return {
+    stop: async () => {
+      await beginning;
+      grants.stop();
+      await Promise.all(Object.values(queues).map((each) => each.stop()));
+      await sweep.stop();
+      await events.flush(config.shutdownTimeoutMs);
+    },
+  };
+}
+
+/** Waits for the first complete list of each, or until it says that it cannot list (not allowed, or no such CRD yet). */
+async function settled(
+  reflectors: readonly Reflector<never>[] | readonly Pick<Reflector<KubernetesObject>, 'hasSynced' | 'state'>[],
+  signal: AbortSignal,
+): Promise<void> {
+  await until(
+    () =>
+      signal.aborted ||
+      reflectors.every(({ hasSynced, state }) => hasSynced || state.phase === 'Degraded' || state.phase === 'Waiting'),
+  );
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function queueAll(objects: ReadonlyMap<ObjectKey, unknown>, queue: WorkQueue): void {
+  for (const key of objects.keys()) queue.add(key);
+}
+
+/** Our own status writes come back through the watch: only what a person or another controller wrote counts. */
+function isWorthAReconcile(old: KubernetesObject, now: KubernetesObject): boolean {
+  const [a, b] = [old.metadata, now.metadata];
+  return (
+    a.uid !== b.uid ||
+    a.generation !== b.generation ||
+    a.deletionTimestamp !== b.deletionTimestamp ||
+    JSON.stringify(a.annotations ?? {}) !== JSON.stringify(b.annotations ?? {}) ||
+    JSON.stringify(a.finalizers ?? []) !== JSON.stringify(b.finalizers ?? [])
+  );
+}
+
+function withoutManagedFields(raw: KubernetesObject): KubernetesObject {
+  return { ...raw, metadata: pickMetadata(raw.metadata, raw.metadata.annotations) };
+}
+
+function pickMetadata(
+  metadata: KubernetesObject['metadata'],
+  annotations?: Readonly<Record<string, string>>,
+): KubernetesObject['metadata'] {
+  const {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    generation,
+    creationTimestamp,
+    deletionTimestamp,
+    labels,
+    finalizers,
+  } = metadata;
+  return {
+    name,
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(generation === undefined ? {} : { generation }),
+    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(finalizers === undefined ? {} : { finalizers }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+}
+
+function* imagesByPod(pods: Objects<ProjectedPod>, workloads: WorkloadIndex): Iterable<readonly ImageKey[]> {
+  for (const key of pods.keys()) {
+    yield workloads
+      .containersOfPod(key)
+      .flatMap(({ image }) => (image.kind === 'resolved' ? [`${image.repository}@${image.digest}`] : []));
+  }
+}
+
+/** One map over all watched namespaces. */
+function watchNamespaces<T extends KubernetesObject>(
+  options: RuntimeOptions,
+  type: ResourceType,
+  watch: { readonly project: (raw: KubernetesObject) => T; readonly onChange: OnChange<T> },
+): Objects<T> {
+  const names = options.config.watchNamespaces;
+  if (names.length === 0) return options.watch(type, watch).store;
+  if (names.length === 1) return options.watch(type, { ...watch, namespace: String(names[0]) }).store;
+  const joined = new Map<ObjectKey, T>();
+  for (const namespace of names) {
+    options.watch<T>(type, {
+      ...watch,
+      namespace,
+      onChange: (key, old, now) => {
+        if (now === undefined) joined.delete(key);
+        else joined.set(key, now);
+        watch.onChange(key, old, now);
+      },
+    });
+  }
+  return joined;
+}

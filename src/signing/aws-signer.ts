@@ -1,0 +1,85 @@
+import { AwsError, parseSigningProfileArn, type SignerService, signerAttributes } from '../aws/index.ts';
+import {
+  checkSignature,
+  createPayload,
+  type Descriptor,
+  type Envelope,
+  MEDIA_TYPE_JWS,
+  NotaryError,
+  parseEnvelope,
+  signatureAnnotations,
+} from '../notary/index.ts';
+import type { Signer } from './signer.ts';
+
+export interface AwsSignerInput {
+  readonly profileArn: string;
+  readonly assumeRoleArn?: string;
+  readonly service: Pick<SignerService, 'signPayload'>;
+}
+
+/**
+ * A signer that asks AWS Signer's SignPayload (aws.md, "Signing"). What comes back is checked before anyone uses it:
+ * its signature verifies, and its descriptor is the one that was sent.
+ * @throws AwsError InvalidArn
+ */
+export function createAwsSigner(input: AwsSignerInput): Signer {
+  const profile = parseSigningProfileArn(input.profileArn);
+  return {
+    name: profile.arn,
+    claimProvenBy: 'authenticity',
+    claims: (envelope) => claimsProfile(envelope, profile.arn),
+    sign: async ({ subject, userMetadata }, signal) => {
+      const payload = createPayload(subject, userMetadata);
+      const answer = await input.service.signPayload(
+        { profile, payload, ...(input.assumeRoleArn === undefined ? {} : { assumeRoleArn: input.assumeRoleArn }) },
+        signal,
+      );
+      const envelope = checkAnswer(answer.envelope, subject, profile.arn);
+      const attributes = signerAttributes(envelope);
+      return {
+        bytes: answer.envelope,
+        mediaType: MEDIA_TYPE_JWS,
+        envelope,
+        annotations: {
+          ...answer.metadata,
+          ...signatureAnnotations([...envelope.certificates], envelope.authenticSigningTime ?? new Date(0)),
+        },
+        ...(attributes === undefined
+          ? {}
+          : { jobArn: attributes.jobArn, profileVersionArn: attributes.profileVersionArn }),
+      };
+    },
+  };
+}
+
+function claimsProfile(envelope: Envelope, profileArn: string): boolean {
+  const attributes = signerAttributes(envelope);
+  if (attributes === undefined) return false;
+  const version = attributes.profileVersionArn;
+  return version.slice(0, version.lastIndexOf('/')).toLowerCase() === profileArn.toLowerCase();
+}
+
+function checkAnswer(bytes: Uint8Array, subject: Descriptor, profileArn: string): Envelope {
+  const refuse = (found: string, cause?: unknown): AwsError =>
+    new AwsError(
+      'Unavailable',
+      `SignPayload with ${profileArn}: expected a valid JWS envelope over ${subject.digest}; ${found}`,
+      {
+        cause,
+      },
+    );
+  let envelope: Envelope;
+  try {
+    envelope = parseEnvelope(bytes, MEDIA_TYPE_JWS);
+  } catch (error) {
+    if (error instanceof NotaryError) throw refuse(`found ${error.message}`, error);
+    throw error;
+  }
+  const broken = checkSignature(envelope);
+  if (broken !== undefined) throw refuse(broken.reason);
+  const { digest, mediaType, size } = envelope.subject;
+  if (digest !== subject.digest || mediaType !== subject.mediaType || size !== subject.size) {
+    throw refuse(`found one over ${mediaType} ${digest} of ${size} bytes`);
+  }
+  return envelope;
+}

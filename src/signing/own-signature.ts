@@ -1,0 +1,87 @@
+import type { OwnSignature } from '../api/image-signature-request.ts';
+import type { Descriptor, Envelope } from '../notary/index.ts';
+import type { EvaluatedSignature, ImageEvaluation } from '../verification/index.ts';
+import type { Signer } from './signer.ts';
+
+/** Whether an image must be signed, and why. */
+export type SigningDecision =
+  | { readonly kind: 'signed'; readonly digest: string; readonly expiresAt?: Date }
+  | { readonly kind: 'sign'; readonly why: string }
+  /** Somebody revoked it. Signing again by itself would undo what they meant: a person must ask for it. */
+  | { readonly kind: 'revoked'; readonly digest: string; readonly message: string }
+  /** Not all signatures could be read: signing now might sign twice. */
+  | { readonly kind: 'undetermined'; readonly message: string };
+
+export interface SigningDecisionInput {
+  /** Of every signature (`exhaustive`). */
+  readonly evaluation: ImageEvaluation;
+  readonly subject: Descriptor;
+  readonly signer: Signer;
+  readonly userMetadata?: Readonly<Record<string, string>>;
+  readonly renewBeforeMs: number;
+  /** What this request signed before, from its status. */
+  readonly own: readonly OwnSignature[];
+  readonly now: Date;
+}
+
+/**
+ * Signing is idempotent: an image that already has a signature in force from the wanted signer is not signed again,
+ * whoever made it (ECR managed signing signs on push). Trust is not asked for here: signing once more would not
+ * mend a policy that does not trust the signer.
+ */
+export function decideSigning(input: SigningDecisionInput): SigningDecision {
+  const wanted = input.evaluation.signatures.filter((signature) => isWanted(signature, input));
+  const inForce = wanted.find((signature) => holdsUntil(signature, input.now.getTime() + input.renewBeforeMs));
+  if (inForce !== undefined) {
+    const expiresAt = inForce.outcome.envelope.expiry;
+    return { kind: 'signed', digest: inForce.digest, ...(expiresAt === undefined ? {} : { expiresAt }) };
+  }
+  const unreachable = input.evaluation.signatures.find((signature) => signature.kind === 'unreachable');
+  if (unreachable?.kind === 'unreachable') return { kind: 'undetermined', message: unreachable.error.message };
+
+  const revoked = wanted.find((signature) => signature.outcome.verdict === 'Revoked');
+  const runningOut = wanted.find((signature) => signature.outcome.verdict !== 'Revoked');
+  if (revoked !== undefined && runningOut === undefined) {
+    return {
+      kind: 'revoked',
+      digest: revoked.digest,
+      message: revoked.outcome.decisive?.reason ?? 'its signature was revoked',
+    };
+  }
+  if (runningOut !== undefined) {
+    return { kind: 'sign', why: `the signature ${runningOut.digest} has expired or expires within renewBefore` };
+  }
+  return { kind: 'sign', why: `no signature of ${input.signer.name} yet` };
+}
+
+interface WantedSignature {
+  readonly digest: string;
+  readonly outcome: { readonly envelope: Envelope } & Extract<EvaluatedSignature, { kind: 'evaluated' }>['outcome'];
+}
+
+/** From the wanted signer, over this image, with the wanted metadata; proven, or recorded as this request's own. */
+function isWanted(
+  signature: EvaluatedSignature,
+  input: SigningDecisionInput,
+): signature is EvaluatedSignature & WantedSignature {
+  if (signature.kind !== 'evaluated') return false;
+  const { envelope, checks } = signature.outcome;
+  const passed = (type: string): boolean => checks.some((check) => check.type === type && check.result === 'passed');
+  if (envelope === undefined || !passed('integrity') || !input.signer.claims(envelope)) return false;
+  const recorded = input.own.some((own) => own.digest === signature.digest);
+  if (!recorded && input.signer.claimProvenBy === 'authenticity' && !passed('authenticity')) return false;
+  const { subject } = input;
+  const sameSubject =
+    envelope.subject.digest === subject.digest &&
+    envelope.subject.size === subject.size &&
+    envelope.subject.mediaType === subject.mediaType;
+  const metadata = envelope.subject.annotations ?? {};
+  return sameSubject && Object.entries(input.userMetadata ?? {}).every(([key, value]) => metadata[key] === value);
+}
+
+function holdsUntil(signature: EvaluatedSignature, until: number): signature is EvaluatedSignature & WantedSignature {
+  if (signature.kind !== 'evaluated') return false;
+  const { verdict, envelope } = signature.outcome;
+  if (verdict === 'Revoked' || verdict === 'Expired') return false;
+  return envelope?.expiry === undefined || envelope.expiry.getTime() > until;
+}

@@ -1,0 +1,155 @@
+import type { Cause, VerdictType } from '../api/verdict.ts';
+import type { CheckResult, Descriptor, SignatureOutcome, SignatureVerdict } from '../notary/index.ts';
+import type { OciError } from '../oci/index.ts';
+import type { PolicyStatement } from './policy-set.ts';
+
+/** What became of one signature of an image. */
+export type EvaluatedSignature =
+  | { readonly digest: string; readonly kind: 'evaluated'; readonly outcome: SignatureOutcome }
+  /** Its content in the registry is bad: one failed attempt (notary.md A8). */
+  | { readonly digest: string; readonly kind: 'malformed'; readonly message: string }
+  /** It could not be fetched: nothing is known of it. */
+  | { readonly digest: string; readonly kind: 'unreachable'; readonly error: OciError };
+
+/** The verdict on one image, with the outcome of every signature tried. */
+export interface ImageEvaluation {
+  /** `registry/repository`. */
+  readonly repository: string;
+  /** Absent when the statement made a registry call needless (skip, no statement) and none was made. */
+  readonly subject?: Descriptor;
+  readonly statement?: PolicyStatement;
+  readonly verdict: VerdictType;
+  readonly cause?: Cause;
+  readonly signatures: readonly EvaluatedSignature[];
+  /** More signatures than the limit of A7. */
+  readonly truncated: boolean;
+  readonly evaluatedAt: Date;
+  /** When time alone changes this verdict. */
+  readonly changesAt?: Date;
+  /** Expiry of the signature that passed. */
+  readonly expiresAt?: Date;
+}
+
+/** Verdict and cause of all signatures together: any that passes wins; what might have passed is Unknown. */
+export function combine(
+  signatures: readonly EvaluatedSignature[],
+  limit: { readonly truncated: boolean; readonly max: number },
+): { readonly verdict: VerdictType; readonly cause?: Cause; readonly decidedBy?: EvaluatedSignature } {
+  if (signatures.length === 0 && !limit.truncated) {
+    return {
+      verdict: 'Unsigned',
+      cause: { reason: 'NoSignature', message: 'the image has no Notary Project signature' },
+    };
+  }
+  for (const verdict of ['Trusted', 'Unknown', 'Revoked', 'Expired'] as const) {
+    const decidedBy = signatures.find((signature) => signatureVerdict(signature) === verdict);
+    if (decidedBy === undefined) continue;
+    if (verdict === 'Trusted') return { verdict, decidedBy };
+    return { verdict, cause: causeOf(decidedBy), decidedBy };
+  }
+  if (limit.truncated) {
+    return {
+      verdict: 'Untrusted',
+      cause: {
+        reason: 'TooManySignatures',
+        message: `none of the first ${limit.max} signatures passes and there are more: remove signatures or raise --max-signatures (notary.md A7)`,
+      },
+    };
+  }
+  return { verdict: 'Untrusted', ...untrustedCause(signatures) };
+}
+
+/** The moment at which time alone changes the verdict: of the passing signature, else the earliest of all. */
+export function changesAt(signatures: readonly EvaluatedSignature[]): Date | undefined {
+  const moments: number[] = [];
+  for (const signature of signatures) {
+    if (signature.kind === 'evaluated' && signature.outcome.changesAt !== undefined) {
+      moments.push(signature.outcome.changesAt.getTime());
+    }
+  }
+  return moments.length === 0 ? undefined : new Date(Math.min(...moments));
+}
+
+function signatureVerdict(signature: EvaluatedSignature): SignatureVerdict {
+  switch (signature.kind) {
+    case 'evaluated':
+      return signature.outcome.verdict;
+    case 'malformed':
+      return 'Untrusted';
+    case 'unreachable':
+      return 'Unknown';
+  }
+}
+
+function untrustedCause(signatures: readonly EvaluatedSignature[]): { cause: Cause; decidedBy?: EvaluatedSignature } {
+  // The signature that came furthest says most: one that a person can mend.
+  const decidedBy = signatures.reduce((best, next) => (checksPassed(next) > checksPassed(best) ? next : best));
+  const cause = causeOf(decidedBy);
+  if (signatures.length === 1) return { cause, decidedBy };
+  return {
+    cause: { ...cause, message: `none of ${signatures.length} signatures passes; the nearest: ${cause.message}` },
+    decidedBy,
+  };
+}
+
+function checksPassed(signature: EvaluatedSignature): number {
+  return signature.kind === 'evaluated'
+    ? signature.outcome.checks.filter((check) => check.result === 'passed').length
+    : -1;
+}
+
+/** The cause that one signature gives. */
+export function causeOf(signature: EvaluatedSignature): Cause {
+  switch (signature.kind) {
+    case 'evaluated': {
+      const check = signature.outcome.decisive;
+      return check === undefined
+        ? { reason: 'IntegrityFailed', message: `signature ${signature.digest} did not pass` }
+        : checkCause(signature.digest, check);
+    }
+    case 'malformed':
+      return { reason: 'SignatureMalformed', message: `signature ${signature.digest}: ${signature.message}` };
+    case 'unreachable':
+      return registryCause(signature.error);
+  }
+}
+
+function checkCause(digest: string, check: CheckResult): Cause {
+  return {
+    reason: check.code ?? 'IntegrityFailed',
+    message: `signature ${shortDigest(digest)}: ${check.reason}`,
+    ...(check.revoked === undefined ? {} : { revoked: check.revoked }),
+    ...(check.since === undefined ? {} : { since: check.since.toISOString() }),
+  };
+}
+
+/** The cause that a fault of the registry gives: never Untrusted or Unsigned. */
+export function registryCause(error: OciError): Cause {
+  switch (error.code) {
+    case 'Unauthorized':
+    case 'Denied':
+      return { reason: 'RegistryDenied', message: error.message };
+    case 'RateLimited':
+      return { reason: 'RegistryRateLimited', message: error.message };
+    case 'NotFound':
+      return { reason: 'ImageNotFound', message: error.message };
+    case 'AddressRefused':
+    case 'PlainHTTPRefused':
+      return { reason: 'AddressRefused', message: error.message };
+    case 'InvalidReference':
+    case 'InvalidAnswer':
+    case 'DigestMismatch':
+    case 'TooLarge':
+      return { reason: 'RegistryAnswerInvalid', message: error.message };
+    case 'Unreachable':
+    case 'Timeout':
+    case 'ServerError':
+      return { reason: 'RegistryUnreachable', message: error.message };
+  }
+}
+
+/** `sha256:0123456789ab`: enough for a person to find it. */
+export function shortDigest(digest: string): string {
+  const colon = digest.indexOf(':');
+  return digest.slice(0, colon + 13);
+}

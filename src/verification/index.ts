@@ -1,0 +1,14 @@
+export { type Clock, systemClock } from './clock.ts';
+export { causeOf, type EvaluatedSignature, type ImageEvaluation, registryCause, shortDigest } from './evaluation.ts';
+export { type ImageKey, imageKey, referenceOf } from './image.ts';
+export { ImageVerifier, type ImageVerifierOptions, type VerifyRequest } from './image-verifier.ts';
+export {
+  createPolicySet,
+  type PolicySet,
+  type PolicyState,
+  type PolicyStatement,
+  type ScopeConflict,
+} from './policy-set.ts';
+export { RevocationSweep, type RevocationSweepOptions } from './revocation-sweep.ts';
+export { TrustStoreSet } from './trust-store-set.ts';
+export { imageVerdict, type VerdictListener, VerdictStore } from './verdict-store.ts';

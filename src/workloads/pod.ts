@@ -1,0 +1,123 @@
+import { POD_CONDITION } from '../api/group.ts';
+import type { KubernetesObject, ObjectMeta } from '../api/object.ts';
+
+/** The pod condition of ours, as far as it is compared. */
+export interface PodImagesCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+}
+
+export type ContainerKind = 'container' | 'init' | 'ephemeral';
+
+/** One container of a pod: what its spec asks for, and what its status says of it. */
+export interface ProjectedContainer {
+  readonly name: string;
+  readonly kind: ContainerKind;
+  /** spec's image. */
+  readonly image: string;
+  /** status' imageID; empty until the kubelet knows it. */
+  readonly imageID: string;
+  /** It ran to its end and will not run again. */
+  readonly ended: boolean;
+}
+
+/** What is kept of a pod: nothing else of it stays in memory. */
+export interface ProjectedPod extends KubernetesObject {
+  readonly metadata: ObjectMeta & { readonly namespace: string };
+  readonly phase: string;
+  readonly readinessGate: boolean;
+  readonly containers: readonly ProjectedContainer[];
+  readonly condition?: PodImagesCondition;
+}
+
+interface RawContainer {
+  readonly name?: string;
+  readonly image?: string;
+  readonly restartPolicy?: string;
+}
+interface RawStatus {
+  readonly name?: string;
+  readonly imageID?: string;
+  readonly state?: { readonly terminated?: unknown };
+}
+interface RawPod extends KubernetesObject {
+  readonly spec?: {
+    readonly containers?: readonly RawContainer[];
+    readonly initContainers?: readonly RawContainer[];
+    readonly ephemeralContainers?: readonly RawContainer[];
+    readonly readinessGates?: readonly { readonly conditionType?: string }[];
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly containerStatuses?: readonly RawStatus[];
+    readonly initContainerStatuses?: readonly RawStatus[];
+    readonly ephemeralContainerStatuses?: readonly RawStatus[];
+    readonly conditions?: readonly Partial<PodImagesCondition>[];
+  };
+}
+
+/** Keeps what Sealwatch needs of a pod. */
+export function projectPod(object: KubernetesObject): ProjectedPod {
+  const { spec, status, metadata } = object as RawPod;
+  const condition = status?.conditions?.find(({ type }) => type === POD_CONDITION);
+  const {
+    name,
+    namespace = '',
+    uid,
+    resourceVersion,
+    creationTimestamp,
+    deletionTimestamp,
+    ownerReferences,
+  } = metadata;
+  return {
+    metadata: {
+      name,
+      namespace,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    },
+    phase: status?.phase ?? '',
+    readinessGate: spec?.readinessGates?.some(({ conditionType }) => conditionType === POD_CONDITION) === true,
+    containers: [
+      ...join('init', spec?.initContainers, status?.initContainerStatuses),
+      ...join('container', spec?.containers, status?.containerStatuses),
+      ...join('ephemeral', spec?.ephemeralContainers, status?.ephemeralContainerStatuses),
+    ],
+    ...(condition === undefined
+      ? {}
+      : {
+          condition: {
+            type: POD_CONDITION,
+            status: condition.status ?? '',
+            reason: condition.reason ?? '',
+            message: condition.message ?? '',
+            lastTransitionTime: condition.lastTransitionTime ?? '',
+          },
+        }),
+  };
+}
+
+function join(
+  kind: ContainerKind,
+  specs: readonly RawContainer[] = [],
+  statuses: readonly RawStatus[] = [],
+): ProjectedContainer[] {
+  return specs.map(({ name = '', image = '', restartPolicy }) => {
+    const status = statuses.find((candidate) => candidate.name === name);
+    // A sidecar (an init container that restarts) runs as long as its pod; an ordinary one is over once it ended.
+    const mayEnd = kind !== 'container' && restartPolicy !== 'Always';
+    return {
+      name,
+      kind,
+      image,
+      imageID: status?.imageID ?? '',
+      ended: mayEnd && status?.state?.terminated !== undefined,
+    };
+  });
+}
