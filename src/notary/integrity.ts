@@ -57,6 +57,14 @@ function checkPlugin(envelope: Envelope, plugins: readonly VerificationPlugin[])
       reason: `the signature asks for the verification plugin ${quote(envelope.verificationPlugin)}, which is not supported`,
     };
   }
+  const minVersion = envelope.verificationPluginMinVersion;
+  if (plugin !== undefined && minVersion !== undefined && !satisfies(plugin.version, minVersion)) {
+    const own = plugin.version === undefined ? 'its version is not known here' : `${plugin.version} is supported`;
+    return {
+      code: 'PluginUnsupported',
+      reason: `the signature asks for ${plugin.name} ${quote(minVersion)} or later; ${own}`,
+    };
+  }
   for (const name of envelope.extendedCriticalAttributes.keys()) {
     if (plugin?.attributes.has(name) !== true) {
       return failed(`the critical attribute ${quote(name)} is not understood (notary.md B4)`);
@@ -64,6 +72,19 @@ function checkPlugin(envelope: Envelope, plugins: readonly VerificationPlugin[])
   }
   const refused = plugin?.refuse(envelope);
   return refused === undefined ? undefined : failed(refused);
+}
+
+/** Whether a release is at least the version asked for (semver.org §11); a release is later than its pre-releases. */
+function satisfies(release: string | undefined, minVersion: string): boolean {
+  if (release === undefined) return false;
+  const [own, asked] = [release, minVersion].map(
+    (version) => version.split(/[-+]/, 1)[0]?.split('.').map(Number) ?? [],
+  );
+  for (const i of [0, 1, 2]) {
+    const difference = (own?.[i] ?? 0) - (asked?.[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
 }
 
 function failed(reason: string): IntegrityFailure {

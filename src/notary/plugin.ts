@@ -8,6 +8,11 @@ import type { RevocationChecker } from './revocation/revocation.ts';
 export interface VerificationPlugin {
   /** The value of io.cncf.notary.verificationPlugin that asks for this one. */
   readonly name: string;
+  /**
+   * The release of the plugin whose behaviour this one has (`1.0.298`): an envelope that asks for a later one by
+   * io.cncf.notary.verificationPluginMinVersion is refused. Absent: every envelope that asks for a version is.
+   */
+  readonly version?: string;
   /** Extended critical attributes that this plugin processes. Any other fails integrity. */
   readonly attributes: ReadonlySet<string>;
   /**

@@ -2,7 +2,7 @@ import { checkAuthenticity } from './checks/authenticity.ts';
 import { checkDescriptor, checkUserMetadata } from './checks/content.ts';
 import { checkExpiry } from './checks/expiry.ts';
 import { checkRevocationOf } from './checks/revocation.ts';
-import { checkAuthenticTimestamp } from './checks/timestamp.ts';
+import { checkAuthenticTimestamp, MAX_AHEAD_MS } from './checks/timestamp.ts';
 import type { Descriptor } from './descriptor.ts';
 import type { Envelope } from './envelope/envelope.ts';
 import { parseEnvelope } from './envelope/parse.ts';
@@ -107,7 +107,7 @@ function endsSignature(check: CheckResult | undefined): boolean {
 function summarize(envelope: Envelope, checks: readonly CheckResult[], input: VerifySignatureInput): SignatureOutcome {
   const last = checks.at(-1);
   const decisive = endsSignature(last) ? last : undefined;
-  const changesAt = nextChange(envelope, input);
+  const changesAt = nextChange(envelope, decisive, input.now);
   return {
     verdict: decisive === undefined ? 'Trusted' : verdictOf(decisive),
     checks,
@@ -132,13 +132,19 @@ function verdictOf(decisive: CheckResult): SignatureVerdict {
   }
 }
 
-/** The next moment at which time alone may change a check: expiry, and the bounds of certificates where they count. */
-function nextChange(envelope: Envelope, { now }: VerifySignatureInput): Date | undefined {
+/**
+ * The next moment at which time alone may change a check: the expiry, and the bounds of what the scheme compares with
+ * the clock. Nothing in time mends integrity or authenticity.
+ */
+function nextChange(envelope: Envelope, decisive: CheckResult | undefined, now: Date): Date | undefined {
+  if (decisive?.type === 'integrity' || decisive?.type === 'authenticity') return undefined;
   const moments = envelope.expiry === undefined ? [] : [envelope.expiry.getTime()];
-  if (envelope.scheme === 'notary.x509') {
-    // Valid through notAfter, whole seconds (RFC 5280 §4.1.2.5): the change comes with the second after it.
+  if (envelope.authenticSigningTime !== undefined) {
+    moments.push(envelope.authenticSigningTime.getTime() - MAX_AHEAD_MS);
+  } else {
     for (const { validFromDate, validToDate } of envelope.certificates) {
-      moments.push(validFromDate.getTime(), validToDate.getTime() + 1000);
+      // Still valid at notAfter itself (RFC 5280 §4.1.2.5).
+      moments.push(validFromDate.getTime(), validToDate.getTime() + 1);
     }
   }
   const ahead = moments.filter((moment) => moment > now.getTime());

@@ -18,12 +18,15 @@ export const TAG = {
   printableString: 0x13,
   teletexString: 0x14,
   ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
   bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
 } as const;
 
 const MAX_OID_BYTES = 64;
+const TIME = /^(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
 /**
  * Reads DER that is exactly one value of the given tag. Unlike BER readers it refuses indefinite and non-minimal
@@ -104,6 +107,26 @@ export function readNamedBits(value: DerValue, what: string): ReadonlySet<number
     for (let bit = 0; bit < 8; bit++) if ((octet & (0x80 >> bit)) !== 0) bits.add(index * 8 + bit);
   });
   return bits;
+}
+
+/**
+ * Requires a time in the one form that RFC 5280 §4.1.2.5 allows, on a day that exists: OpenSSL takes any text, and
+ * what it cannot read then compares as neither before nor after.
+ */
+export function requireTime({ tag, content }: DerValue, what: string): void {
+  const text = Buffer.from(content).toString('latin1');
+  const match = TIME.exec(text);
+  const digits = tag === TAG.utcTime ? 12 : 14;
+  if (match === null || text.length !== digits + 1 || (tag !== TAG.utcTime && tag !== TAG.generalizedTime)) {
+    throw derError(what, 'a time that is not YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ');
+  }
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
+  const fullYear = tag === TAG.utcTime ? 1950 + ((Number(year) + 50) % 100) : Number(year);
+  const time = new Date(0);
+  time.setUTCFullYear(fullYear, Number(month) - 1, day);
+  time.setUTCHours(Number(hour), minute, second);
+  const shown = time.toISOString().replace(/\D/g, '');
+  if (!shown.startsWith(text.slice(-13, -1), 2) || fullYear < 1950) throw derError(what, 'a time that does not exist');
 }
 
 function readAt(bytes: Uint8Array, at: number, what: string): DerValue {

@@ -1,5 +1,15 @@
 import type { X509Certificate } from 'node:crypto';
-import { type DerValue, derError, expectTag, readBoolean, readChildren, readDer, readOid, TAG } from './der.ts';
+import {
+  type DerValue,
+  derError,
+  expectTag,
+  readBoolean,
+  readChildren,
+  readDer,
+  readOid,
+  requireTime,
+  TAG,
+} from './der.ts';
 
 /** AlgorithmIdentifier (RFC 5280 §4.1.1.2). */
 export interface AlgorithmIdentifier {
@@ -62,6 +72,10 @@ function readCertificate(der: Uint8Array): ParsedCertificate {
   if (outerAlgorithm === undefined || !Buffer.from(outerAlgorithm.bytes).equals(innerAlgorithm.bytes)) {
     throw derError('the certificate', 'it names two different signature algorithms');
   }
+  const validity = expectTag(fields[start + 3], TAG.sequence, 'the validity');
+  const times = readChildren(validity, 'the validity');
+  if (times.length !== 2) throw derError('the validity', 'expected two times');
+  for (const time of times) requireTime(time, 'the validity');
   return {
     tbsDer: tbsDer.bytes,
     issuerDer: expectTag(fields[start + 2], TAG.sequence, 'the issuer').bytes,

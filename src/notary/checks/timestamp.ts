@@ -5,7 +5,7 @@ import type { CheckResult } from '../outcome.ts';
 import type { CheckContext } from '../verify.ts';
 
 /** A signing authority's clock may be ahead of ours by this much (notary.md D). */
-const MAX_AHEAD_MS = 5 * 60_000;
+export const MAX_AHEAD_MS = 5 * 60_000;
 
 type Rest = Omit<CheckResult, 'type' | 'action'>;
 
@@ -21,60 +21,53 @@ export async function checkAuthenticTimestamp(context: CheckContext): Promise<Ch
 
 function checkAuthenticSigningTime({ envelope, now }: CheckContext): Rest {
   const time = envelope.authenticSigningTime;
-  if (time === undefined)
-    return { result: 'failed', code: 'TimestampFailed', reason: 'authenticSigningTime is missing' };
+  if (time === undefined) return failed('authenticSigningTime is missing');
   if (time.getTime() > now.getTime() + MAX_AHEAD_MS) {
-    const reason = `authenticSigningTime ${formatRfc3339(time)} lies more than 5 minutes ahead of the clock`;
-    return { result: 'failed', code: 'TimestampFailed', reason };
+    return failed(`authenticSigningTime ${formatRfc3339(time)} lies more than 5 minutes ahead of the clock`);
   }
   const outside = envelope.certificates.find((certificate) => !isValidAt(certificate, time));
-  if (outside !== undefined) {
-    return {
-      result: 'failed',
-      code: 'TimestampFailed',
-      reason: `${describe(outside)} was not valid at ${formatRfc3339(time)}, the time of signing`,
-    };
-  }
-  return { result: 'passed', reason: `every certificate was valid at ${formatRfc3339(time)}, the time of signing` };
+  return outside === undefined
+    ? { result: 'passed', reason: `every certificate was valid at ${formatRfc3339(time)}, the time of signing` }
+    : failed(`${describe(outside)} was not valid at ${formatRfc3339(time)}, the time of signing`);
 }
 
 async function checkChainTime(context: CheckContext): Promise<Rest> {
   const { envelope, statement, now } = context;
-  const invalid = envelope.certificates.find((certificate) => !isValidAt(certificate, now));
-  const hasTsaStore = statement.trustStores.some((store) => store.type === 'tsa');
-  const needsTimestamp = hasTsaStore && (statement.verifyTimestamp === 'always' || invalid !== undefined);
-  if (needsTimestamp) return checkTimestamp(context);
-  if (invalid === undefined) return { result: 'passed', reason: 'every certificate is valid now' };
-  if (invalid.validFromDate > now) {
-    return { result: 'failed', code: 'TimestampFailed', reason: `${describe(invalid)} is not valid yet` };
+  const expired = firstExpired(envelope.certificates, now);
+  const usesTimestamps = statement.trustStores.some((store) => store.type === 'tsa');
+  if (usesTimestamps && (statement.verifyTimestamp === 'always' || expired !== undefined)) {
+    // Without a timestamp an expired certificate is told as such: that is what a person must mend.
+    if (envelope.timestampToken !== undefined) return checkTimestamp(context);
+    if (expired === undefined) return failed('the policy asks for a timestamp, and the signature has none');
   }
-  return {
-    result: 'failed',
-    code: 'CertificateExpired',
-    reason: `${describe(invalid)} has expired, and no timestamp shows that the signature was made before`,
-    since: new Date(invalid.validToDate.getTime() + 1000),
-  };
+  if (expired !== undefined) {
+    return {
+      result: 'failed',
+      code: 'CertificateExpired',
+      reason: `${describe(expired)} has expired, and no timestamp shows that the signature was made before`,
+      since: expired.validToDate,
+    };
+  }
+  const outside = envelope.certificates.find((certificate) => !isValidAt(certificate, now));
+  return outside === undefined
+    ? { result: 'passed', reason: 'every certificate is valid now' }
+    : failed(`${describe(outside)} is not valid yet`);
 }
 
 async function checkTimestamp(context: CheckContext): Promise<Rest> {
   const { envelope, statement, findTrustStore, verifyTimestamp, signal } = context;
-  if (envelope.timestampToken === undefined) {
-    return {
-      result: 'failed',
-      code: 'TimestampFailed',
-      reason: 'the policy asks for a timestamp, and the signature has none',
-    };
-  }
-  const stores = statement.trustStores.filter((store) => store.type === 'tsa');
-  const missing = stores.find((store) => findTrustStore(store.type, store.name) === undefined);
-  const roots = stores.flatMap((store) => findTrustStore(store.type, store.name)?.certificates ?? []);
-  if (missing !== undefined && roots.length === 0) {
-    return {
-      result: 'unknown',
-      code: 'TrustStoreUnavailable',
-      reason: `the trust store tsa:${missing.name} is not in force`,
-    };
-  }
+  const names = statement.trustStores.filter((store) => store.type === 'tsa');
+  const missing = names.find((store) => findTrustStore(store.type, store.name) === undefined);
+  const roots = names.flatMap((store) => findTrustStore(store.type, store.name)?.certificates ?? []);
+  const unavailable: Rest | undefined =
+    missing === undefined
+      ? undefined
+      : {
+          result: 'unknown',
+          code: 'TrustStoreUnavailable',
+          reason: `the trust store tsa:${missing.name} is not in force: create the TrustStore, or correct the policy`,
+        };
+  if (roots.length === 0 && unavailable !== undefined) return unavailable;
   const stamp = await verifyTimestamp(envelope, roots, signal);
   switch (stamp.status) {
     case 'unknown':
@@ -84,29 +77,34 @@ async function checkTimestamp(context: CheckContext): Promise<Rest> {
         reason: stamp.reason,
       };
     case 'invalid':
-      return { result: 'failed', code: 'TimestampFailed', reason: stamp.reason };
+      // The root of this timestamp may be in the store that is missing.
+      return unavailable ?? failed(stamp.reason);
     case 'valid': {
+      const range = `between ${formatRfc3339(stamp.notBefore)} and ${formatRfc3339(stamp.notAfter)}`;
       const outside = envelope.certificates.find(
         (certificate) => !isValidAt(certificate, stamp.notBefore) || !isValidAt(certificate, stamp.notAfter),
       );
       return outside === undefined
-        ? {
-            result: 'passed',
-            reason: `timestamped between ${formatRfc3339(stamp.notBefore)} and ${formatRfc3339(stamp.notAfter)}`,
-          }
-        : {
-            result: 'failed',
-            code: 'TimestampFailed',
-            reason: `${describe(outside)} was not valid when the signature was timestamped`,
-          };
+        ? { result: 'passed', reason: `timestamped ${range}` }
+        : failed(`${describe(outside)} was not valid when the signature was timestamped, ${range}`);
     }
   }
 }
 
-/** RFC 5280 §4.1.2.5: from notBefore through notAfter, both included; times have whole seconds. */
+/** RFC 5280 §4.1.2.5: from notBefore through notAfter, both included. */
 function isValidAt(certificate: X509Certificate, time: Date): boolean {
-  const second = Math.floor(time.getTime() / 1000) * 1000;
-  return certificate.validFromDate.getTime() <= time.getTime() && second <= certificate.validToDate.getTime();
+  return certificate.validFromDate <= time && time <= certificate.validToDate;
+}
+
+/** Of the certificates that have expired, the one that did first. */
+function firstExpired(certificates: readonly X509Certificate[], now: Date): X509Certificate | undefined {
+  return certificates
+    .filter((certificate) => certificate.validToDate < now)
+    .sort((a, b) => a.validToDate.getTime() - b.validToDate.getTime())[0];
+}
+
+function failed(reason: string): Rest {
+  return { result: 'failed', code: 'TimestampFailed', reason };
 }
 
 function describe(certificate: X509Certificate): string {

@@ -1,4 +1,5 @@
 import type { CheckAction } from '../outcome.ts';
+import { quote } from '../quote.ts';
 import type { PolicyCheckType, VerificationLevel } from './statement.ts';
 
 type Actions = Readonly<Record<PolicyCheckType, CheckAction>>;
@@ -38,11 +39,11 @@ export function applyOverrides(level: VerificationLevel, override: Readonly<Reco
   let actions = LEVELS[level];
   for (const [check, action] of entries) {
     if (!Object.hasOwn(actions, check)) {
-      return `override: expected authenticity, authenticTimestamp, expiry or revocation; found ${JSON.stringify(check)}`;
+      return `override: expected authenticity, authenticTimestamp, expiry or revocation; found ${quote(check)}`;
     }
     if (check === 'integrity') return 'override.integrity: integrity is always enforced; remove it';
     if (action !== 'enforce' && action !== 'log' && action !== 'skip') {
-      return `override.${check}: expected enforce, log or, for revocation, skip; found ${JSON.stringify(action)}`;
+      return `override.${check}: expected enforce, log or, for revocation, skip; found ${typeof action === 'string' ? quote(action) : typeof action}`;
     }
     if (action === 'skip' && check !== 'revocation')
       return `override.${check}: only revocation may be skipped; use enforce or log`;

@@ -1,4 +1,5 @@
 import { NotaryError } from '../error.ts';
+import { quote } from '../quote.ts';
 import { refuseIdentities } from './identity.ts';
 import { applyOverrides, isLevel } from './levels.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
 
 const REGISTRY =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d{1,5})?$/;
+const IPV6_REGISTRY = /^\[[0-9A-Fa-f:]{2,39}\](?::\d{1,5})?$/;
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const STORE = /^(ca|signingAuthority|tsa):([A-Za-z0-9_.-]+)$/;
 const MAX_SCOPE_LENGTH = 512;
@@ -20,8 +22,9 @@ const MAX_SCOPE_LENGTH = 512;
  * @throws NotaryError InvalidTrustPolicy, naming statement, field, what was expected and found
  */
 export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonly Statement[] {
+  if (!isObject(document)) throw invalid('F1', 'expected a document with version and trustPolicies');
   if (document.version !== '1.0') {
-    throw invalid('F1', `version: expected "1.0"; found ${JSON.stringify(document.version)}`);
+    throw invalid('F1', `version: expected "1.0"; found ${show(document.version)}`);
   }
   if (!Array.isArray(document.trustPolicies) || document.trustPolicies.length === 0) {
     throw invalid('F1', 'trustPolicies: expected at least one statement; found none');
@@ -29,9 +32,14 @@ export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonl
   const names = new Set<string>();
   const scopes = new Map<string, string>();
   return document.trustPolicies.map((statement, i) => {
-    const label = statement.name === '' ? `trustPolicies[${i}]` : `statement ${JSON.stringify(statement.name)}`;
+    if (!isObject(statement))
+      throw invalid('F1', `trustPolicies[${i}]: expected a statement; found ${show(statement)}`);
+    const label =
+      typeof statement.name !== 'string' || statement.name === ''
+        ? `trustPolicies[${i}]`
+        : `statement ${quote(statement.name)}`;
     if (typeof statement.name !== 'string' || statement.name === '')
-      throw invalid('F1', `${label}.name: expected a name`);
+      throw invalid('F1', `${label}.name: expected a name; found ${show(statement.name)}`);
     if (names.has(statement.name)) throw invalid('F1', `${label}: the name stands twice; rename one`);
     names.add(statement.name);
     for (const scope of checkScopes(statement.registryScopes, label)) {
@@ -53,19 +61,23 @@ export function selectStatement(statements: readonly Statement[], repository: st
 }
 
 function parseStatement(statement: TrustPolicyStatementDocument, label: string): Statement {
+  if (!isObject(statement.signatureVerification)) {
+    throw invalid('F7', `${label}: signatureVerification: expected an object with level; found none`);
+  }
   const { level, override = {}, verifyTimestamp = 'always' } = statement.signatureVerification;
-  if (!isLevel(level)) {
+  if (typeof level !== 'string' || !isLevel(level)) {
     throw invalid(
       'F7',
-      `${label}: signatureVerification.level: expected strict, permissive, audit or skip; found ${JSON.stringify(level)}`,
+      `${label}: signatureVerification.level: expected strict, permissive, audit or skip; found ${show(level)}`,
     );
   }
+  if (!isObject(override)) throw invalid('F7', `${label}: signatureVerification.override: expected an object`);
   const actions = applyOverrides(level, override);
   if (typeof actions === 'string') throw invalid('F7', `${label}: signatureVerification.${actions}`);
   if (verifyTimestamp !== 'always' && verifyTimestamp !== 'afterCertExpiry') {
     throw invalid(
       'F8',
-      `${label}: signatureVerification.verifyTimestamp: expected always or afterCertExpiry; found ${JSON.stringify(verifyTimestamp)}`,
+      `${label}: signatureVerification.verifyTimestamp: expected always or afterCertExpiry; found ${show(verifyTimestamp)}`,
     );
   }
   if (level === 'skip' && statement.registryScopes.includes('*')) {
@@ -84,8 +96,9 @@ function parseStatement(statement: TrustPolicyStatementDocument, label: string):
 }
 
 function checkScopes(scopes: readonly string[] | undefined, label: string): readonly string[] {
-  if (!Array.isArray(scopes) || scopes.length === 0)
-    throw invalid('F2', `${label}: registryScopes: expected at least one; found none`);
+  if (!isTexts(scopes) || scopes.length === 0) {
+    throw invalid('F2', `${label}: registryScopes: expected a list of at least one; found ${show(scopes)}`);
+  }
   if (scopes.includes('*') && scopes.length > 1) {
     throw invalid('F2', `${label}: registryScopes: "*" must stand alone; remove it or the others`);
   }
@@ -93,7 +106,7 @@ function checkScopes(scopes: readonly string[] | undefined, label: string): read
     if (scope !== '*' && !isRepositoryScope(scope)) {
       throw invalid(
         'F2',
-        `${label}: registryScopes: expected "*" or registry/repository without scheme, tag or digest; found ${JSON.stringify(scope.slice(0, 200))}`,
+        `${label}: registryScopes: expected "*" or registry/repository without scheme, tag or digest; found ${quote(scope)}${scopeAdvice(scope)}`,
       );
     }
   }
@@ -105,10 +118,37 @@ function checkScopes(scopes: readonly string[] | undefined, label: string): read
 function isRepositoryScope(scope: string): boolean {
   const slash = scope.indexOf('/');
   if (slash === -1 || scope.length > MAX_SCOPE_LENGTH) return false;
-  return REGISTRY.test(scope.slice(0, slash)) && REPOSITORY.test(scope.slice(slash + 1));
+  const registry = scope.slice(0, slash);
+  return (REGISTRY.test(registry) || IPV6_REGISTRY.test(registry)) && REPOSITORY.test(scope.slice(slash + 1));
+}
+
+function scopeAdvice(scope: string): string {
+  if (scope.length > 200) return '';
+  if (scope.includes('*')) return '; patterns are not supported, name each repository';
+  const bare = scope
+    .replace(/^[a-z]+:\/\//, '')
+    .replace(/@.*$/, '')
+    .replace(/:[^/]*$/, '');
+  const named = bare.includes('/') ? bare : `docker.io/library/${bare}`;
+  return isRepositoryScope(named) ? `; did you mean ${named}?` : '';
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: readonly string[] | undefined): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+/** A value of unknown type for a message. */
+function show(value: unknown): string {
+  if (value === undefined) return 'none';
+  return typeof value === 'string' ? quote(value) : quote(JSON.stringify(value));
 }
 
 function checkStores(stores: readonly string[], skip: boolean, label: string): readonly TrustStoreReference[] {
+  if (!isTexts(stores)) throw invalid('F3', `${label}: trustStores: expected a list of names; found ${show(stores)}`);
   if (skip && stores.length > 0) throw invalid('F3', `${label}: trustStores: not allowed with level skip; remove them`);
   if (!skip && stores.length === 0)
     throw invalid('F3', `${label}: trustStores: expected at least one, such as ca:my-store; found none`);
@@ -118,7 +158,7 @@ function checkStores(stores: readonly string[], skip: boolean, label: string): r
     if (type === undefined || name === undefined || name === '.' || name === '..') {
       throw invalid(
         'F3',
-        `${label}: trustStores: expected ca:, signingAuthority: or tsa: and a name of letters, digits, "_", "." and "-"; found ${JSON.stringify(store.slice(0, 200))}`,
+        `${label}: trustStores: expected ca:, signingAuthority: or tsa: and a name of letters, digits, "_", "." and "-"; found ${quote(store)}`,
       );
     }
     return { type: type as TrustStoreKind, name };
@@ -126,6 +166,9 @@ function checkStores(stores: readonly string[], skip: boolean, label: string): r
 }
 
 function checkIdentities(identities: readonly string[], skip: boolean, label: string): readonly string[] {
+  if (!isTexts(identities)) {
+    throw invalid('F5', `${label}: trustedIdentities: expected a list; found ${show(identities)}`);
+  }
   if (skip) {
     if (identities.length > 0)
       throw invalid('F5', `${label}: trustedIdentities: not allowed with level skip; remove them`);
@@ -135,9 +178,11 @@ function checkIdentities(identities: readonly string[], skip: boolean, label: st
   try {
     refused = refuseIdentities(identities);
   } catch (error) {
-    if (error instanceof NotaryError)
-      throw invalid(error.rule ?? 'F6', `${label}: trustedIdentities: ${error.message}`);
-    throw error;
+    if (!(error instanceof NotaryError)) throw error;
+    throw new NotaryError('InvalidTrustPolicy', `trust policy: ${label}: trustedIdentities: ${error.message}`, {
+      rule: error.rule ?? 'F6',
+      cause: error,
+    });
   }
   if (refused !== undefined) throw invalid('F5', `${label}: ${refused}`);
   return [...identities];
