@@ -1,4 +1,5 @@
-export { AddressRefusedError, createAddressGuard } from './address-guard.ts';
+export { type AddressRange, AddressRefusedError, parseAddressRange } from './address-guard.ts';
+export { type Deadline, DeadlineError, withDeadline } from './deadline.ts';
 export { createDispatcher, type DispatcherOptions } from './dispatcher.ts';
 export { printable } from './printable.ts';
 export { readBounded, TooLargeError } from './read-bounded.ts';
