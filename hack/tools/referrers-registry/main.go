@@ -14,14 +14,24 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	"golang.org/x/crypto/bcrypt"
 )
 
 func main() {
 	address := flag.String("address", "127.0.0.1:0", "host:port to listen on; port 0 picks a free one")
 	username := flag.String("username", "", "user name to ask for; empty asks for none")
 	password := flag.String("password", "", "password to ask for, with -username")
+	htpasswd := flag.Bool("htpasswd", false, "print an htpasswd line (bcrypt) for -username and -password, and end")
 	flag.Parse()
 
+	if *htpasswd {
+		hash, err := bcrypt.GenerateFromPassword([]byte(*password), bcrypt.MinCost)
+		if err != nil {
+			log.Fatalf("htpasswd: %v", err)
+		}
+		fmt.Printf("%s:%s\n", *username, hash)
+		return
+	}
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
 		log.Fatalf("listen on %s: %v", *address, err)

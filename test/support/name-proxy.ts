@@ -1,0 +1,43 @@
+import { createServer, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { startSocketSet } from './socket-set.ts';
+
+export interface NameProxy {
+  /** For HTTP_PROXY. */
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * An HTTP proxy that knows some names by heart: it lets real clients speak with `registry.example.com` on a machine
+ * that has no such name. Other names are refused.
+ * @param routes host name, without port, to `host:port`
+ */
+export async function startNameProxy(routes: Readonly<Record<string, string>>): Promise<NameProxy> {
+  const server: Server = createServer((_request, response) => {
+    response.writeHead(405, { 'content-type': 'text/plain' });
+    response.end('only CONNECT\n');
+  });
+  const sockets = startSocketSet(server);
+  server.on('connect', (request, client: Socket, head: Buffer) => {
+    const route = routes[(request.url ?? '').split(':')[0] ?? ''];
+    if (route === undefined) {
+      client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+      return;
+    }
+    const [host, port] = route.split(':');
+    const upstream = connect(Number(port), host ?? '', () => {
+      client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      upstream.write(head);
+      upstream.pipe(client);
+      client.pipe(upstream);
+    });
+    sockets.add(upstream);
+    upstream.on('error', () => client.destroy());
+    client.on('error', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
+  return { url: `http://127.0.0.1:${address.port}`, stop: () => sockets.close() };
+}
