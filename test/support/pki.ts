@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { createPrivateKey, generateKeyPairSync, type KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto);
 
 export type KeyType = 'RSA-2048' | 'RSA-3072' | 'RSA-4096' | 'P-256' | 'P-384' | 'P-521';
 export const KEY_TYPES: readonly KeyType[] = ['RSA-2048', 'RSA-3072', 'RSA-4096', 'P-256', 'P-384', 'P-521'];
@@ -24,6 +24,14 @@ export interface ChainOptions {
   readonly caNotAfter?: Date;
   /** Hash of every certificate's signature. */
   readonly hash?: 'SHA-1' | 'SHA-256' | 'SHA-384';
+  /** Hash of the root's own signature, where it is another. */
+  readonly rootHash?: 'SHA-1' | 'SHA-256' | 'SHA-384';
+  /** Key type of the CAs; default P-256 for an RSA leaf, else as the leaf's. */
+  readonly caKey?: KeyType;
+  /** Signs the certificates of RSA CAs with RSASSA-PSS. */
+  readonly pss?: boolean;
+  /** Goes into the leaf in place of its own public key: keys that must be refused. */
+  readonly leafPublicKey?: KeyObject;
   /** Goes into the names of the CAs, so that two chains differ. */
   readonly caName?: string;
 }
@@ -39,6 +47,25 @@ export interface Chain {
   readonly keyPem: string;
 }
 
+/** A chain shaped like AWS Signer's: four certificates, ES384, a leaf of three days around `at` (aws.md). */
+export function createSignerShapedChain(at: Date): Promise<Chain> {
+  return createChain({
+    length: 4,
+    key: 'P-384',
+    hash: 'SHA-384',
+    subject: 'C=US,ST=WA,L=Seattle,O=AWS,OU=AWS Cryptography,CN=AWS Signer',
+    caName: 'AWS Signer Code Signing',
+    notBefore: new Date(at.getTime() - DAY_MS),
+    notAfter: new Date(at.getTime() + 2 * DAY_MS),
+    leafExtensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.codeSigning], true),
+    ],
+  });
+}
+
+const DAY_MS = 24 * 60 * 60_000;
 const YEAR_MS = 365 * 24 * 60 * 60_000;
 
 /** Extensions of a CA as notary.md E3 wants them. */
@@ -62,32 +89,39 @@ interface KeyPair {
   readonly privateKey: webcrypto.CryptoKey;
 }
 
-function algorithmOf(type: KeyType, hash: string): webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams {
+function algorithmOf(
+  type: KeyType,
+  hash: string,
+  pss: boolean,
+): webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams {
   if (!type.startsWith('RSA')) return { name: 'ECDSA', namedCurve: type };
   return {
-    name: 'RSASSA-PKCS1-v1_5',
+    name: pss ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5',
     hash,
     modulusLength: Number(type.slice(4)),
     publicExponent: new Uint8Array([1, 0, 1]),
   };
 }
 
-async function generate(type: KeyType, hash: string): Promise<KeyPair> {
-  return (await webcrypto.subtle.generateKey(algorithmOf(type, hash), true, ['sign', 'verify'])) as KeyPair;
+async function generate(type: KeyType, hash: string, pss = false): Promise<KeyPair> {
+  return (await webcrypto.subtle.generateKey(algorithmOf(type, hash, pss), true, ['sign', 'verify'])) as KeyPair;
 }
 
-function signingAlgorithm(type: KeyType, hash: string): { name: string; hash: string } {
-  return { name: type.startsWith('RSA') ? 'RSASSA-PKCS1-v1_5' : 'ECDSA', hash };
+function signingAlgorithm(type: KeyType, hash: string, pss = false): { name: string; hash: string } {
+  if (!type.startsWith('RSA')) return { name: 'ECDSA', hash };
+  return pss
+    ? ({ name: 'RSA-PSS', hash, saltLength: Number(hash.slice(4)) / 8 } as { name: string; hash: string })
+    : { name: 'RSASSA-PKCS1-v1_5', hash };
 }
 
 /** Makes a certificate chain and the leaf's key, by a library of its own: not by the code that is tested with it. */
 export async function createChain(options: ChainOptions = {}): Promise<Chain> {
-  const { length = 3, key = 'P-256', hash = 'SHA-256', caName = 'Test' } = options;
+  const { length = 3, key = 'P-256', hash = 'SHA-256', caName = 'Test', pss = false } = options;
   const subject = options.subject ?? 'C=US,ST=WA,L=Seattle,O=Acme,CN=Test Signer';
   const now = Date.now();
   const leafKeys = await generate(key, hash);
   const der: ArrayBuffer[] = [];
-  const caKeyType: KeyType = key.startsWith('RSA') ? 'P-256' : key;
+  const caKeyType: KeyType = options.caKey ?? (key.startsWith('RSA') ? 'P-256' : key);
   const caWindow = {
     notBefore: options.caNotBefore ?? new Date(now - 5 * YEAR_MS),
     notAfter: options.caNotAfter ?? new Date(now + 5 * YEAR_MS),
@@ -95,7 +129,8 @@ export async function createChain(options: ChainOptions = {}): Promise<Chain> {
   let issuer = { name: '', keys: leafKeys, type: key };
   const cas = length - 1;
   for (let i = 0; i < cas; i += 1) {
-    const keys = await generate(caKeyType, hash);
+    const certificateHash = i === 0 ? (options.rootHash ?? hash) : hash;
+    const keys = await generate(caKeyType, certificateHash, pss);
     const name = `C=US,ST=WA,O=Acme,CN=${caName} ${i === 0 ? 'Root' : `Intermediate ${i}`} CA`;
     const depth = cas - 1 - i;
     const signer = i === 0 ? { name, keys, type: caKeyType } : issuer;
@@ -106,7 +141,7 @@ export async function createChain(options: ChainOptions = {}): Promise<Chain> {
       ...caWindow,
       publicKey: keys.publicKey,
       signingKey: signer.keys.privateKey,
-      signingAlgorithm: signingAlgorithm(signer.type, hash),
+      signingAlgorithm: signingAlgorithm(signer.type, certificateHash, pss),
       extensions: options.caExtensions?.(depth) ?? caExtensions(depth),
     });
     der.unshift(certificate.rawData);
@@ -118,9 +153,9 @@ export async function createChain(options: ChainOptions = {}): Promise<Chain> {
     issuer: cas === 0 ? subject : issuer.name,
     notBefore: options.notBefore ?? new Date(now - YEAR_MS),
     notAfter: options.notAfter ?? new Date(now + YEAR_MS),
-    publicKey: leafKeys.publicKey,
+    publicKey: options.leafPublicKey?.export({ type: 'spki', format: 'der' }) ?? leafKeys.publicKey,
     signingKey: issuer.keys.privateKey,
-    signingAlgorithm: signingAlgorithm(issuer.type, hash),
+    signingAlgorithm: signingAlgorithm(issuer.type, hash, cas > 0 && pss),
     extensions: options.leafExtensions ?? leafExtensions(),
   });
   der.unshift(leaf.rawData);
@@ -142,5 +177,7 @@ export function unrelatedKey(): KeyObject {
 }
 
 function serial(): string {
-  return Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex').replace(/^[89a-f]/, '7');
+  return Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
+    .toString('hex')
+    .replace(/^[89a-f]/, '7');
 }
