@@ -39,6 +39,8 @@ export interface ReflectorTiming {
   readonly notServedDelayMs: number;
   /** The server ends a watch after this long; a random part of half as much again is added. */
   readonly watchMs: number;
+  /** What the server may be late by in ending a watch. */
+  readonly graceMs: number;
   /** Where no ping is possible: longest silence that is believed. */
   readonly silenceMs: number;
   /** Where the server sends bookmarks (each minute): longest time without one before its state is doubted. */
@@ -54,6 +56,7 @@ export const DEFAULT_TIMING: ReflectorTiming = {
   maxDelayMs: 30_000,
   notServedDelayMs: 5_000,
   watchMs: 360_000,
+  graceMs: 30_000,
   silenceMs: 40_000,
   bookmarkMs: 150_000,
   steadyMs: 60_000,

@@ -5,8 +5,6 @@ import { parseWatchEvent, type WatchEvent } from './watch-event.ts';
 
 /** The largest object is 3 MiB of JSON by the API server's own bounds. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
-/** What a server may be late by in ending a watch. */
-const GRACE_MS = 30_000;
 
 /** How a watch ended: in order, cut off, with an unreadable line, or with a version that needs a new list. */
 export type WatchEnd =
@@ -93,9 +91,9 @@ class WatchTimers<T extends KubernetesObject> {
   constructor(run: WatchRun<T>, liveness: 'ping' | 'silence', lifetimeMs: number, close: (end: WatchEnd) => void) {
     this.#run = run;
     this.#close = close;
-    const { silenceMs, bookmarkMs } = run.timing;
+    const { silenceMs, bookmarkMs, graceMs } = run.timing;
     const overdue: WatchEnd = { type: 'broken', reason: 'the API server did not end the watch in time' };
-    this.#lifetime = setTimeout(() => close(overdue), lifetimeMs + GRACE_MS);
+    this.#lifetime = setTimeout(() => close(overdue), lifetimeMs + graceMs);
     if (liveness === 'silence') {
       this.#silence = setTimeout(() => close({ type: 'broken', reason: `silent for ${silenceMs} ms` }), silenceMs);
     }

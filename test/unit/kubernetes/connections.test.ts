@@ -171,6 +171,18 @@ describe('connections over TLS', () => {
     expect(reflector.store.has('default/event-12')).toBe(true);
   });
 
+  it('reads the CA again also where nothing but watches is asked for (faults.md 16)', async () => {
+    const { server } = await startApi();
+    const caFile = join(folder, 'ca.crt');
+    await writeFile(caFile, (await createServerCertificate()).cert);
+    const client = new KubernetesClient(kubeConfigFor(server.port, { caFile }), { userAgent: 'sealwatch/test' });
+    cleanups.push(() => client.close());
+    const open = () => client.watch(CONFIG_MAPS, { resourceVersion: '10', timeoutSeconds: 60 }, stop.controller.signal);
+    await expect(open()).rejects.toMatchObject({ reason: 'Unreachable' });
+    await writeFile(caFile, certificate.cert);
+    await open();
+  });
+
   it('refuses a server whose certificate the CA did not sign', async () => {
     const { server, seen } = await startApi();
     const { cert } = await createServerCertificate();

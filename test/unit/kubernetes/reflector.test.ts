@@ -128,6 +128,29 @@ describe('Reflector', () => {
     expect(server.lists()).toHaveLength(1);
   });
 
+  it('believes a watch on HTTP/1.1 that is not silent', async () => {
+    let version = 10;
+    server.serve({
+      list: () => list([], '10'),
+      watch: () => (response) => {
+        response.writeHead(200);
+        const beat = setInterval(() => response.write(`${JSON.stringify(bookmark(String(++version)))}\n`), 20);
+        response.on('close', () => clearInterval(beat));
+      },
+    });
+    start({ ...FAST, silenceMs: 150 });
+    await vi.waitFor(() => expect(version).toBeGreaterThan(30), { timeout: 5_000 });
+    expect(server.watches()).toHaveLength(1);
+  });
+
+  it('ends a watch that the server does not end in time', async () => {
+    server.serve({ list: () => list([], '10'), watch: () => watch([bookmark('11')], 'stay') });
+    start({ ...FAST, watchMs: 30, graceMs: 30 });
+    await vi.waitFor(() => expect(server.watches().length).toBeGreaterThanOrEqual(2));
+    expect(server.watches()[1]?.query.get('resourceVersion')).toBe('11');
+    expect(server.lists()).toHaveLength(1);
+  });
+
   it.each([
     ['as the status of the answer', refuse(410, 'Expired')],
     ['as an ERROR event', watch([errorEvent(410, 'Expired')], 'stay')],
