@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { NotaryError } from '../error.ts';
 import { quote } from '../quote.ts';
 import { isSubset, parseDistinguishedName, subjectOf } from './distinguished-name.ts';
 
@@ -10,33 +11,23 @@ const MAX_ARN_LENGTH = 512;
 
 /**
  * Checks the trusted identities of a statement (notary.md F5, F6).
- * @returns a sentence that says what is wrong, or undefined
- * @throws NotaryError InvalidTrustPolicy for a DN that cannot be read
+ * @throws NotaryError InvalidTrustPolicy
  */
-export function refuseIdentities(identities: readonly string[]): string | undefined {
-  if (identities.length === 0) return 'trustedIdentities: expected at least one, or "*"; found none';
+export function checkTrustedIdentities(identities: readonly string[]): void {
+  if (identities.length === 0) throw invalid('F5', 'expected at least one, or "*"; found none');
   if (identities.includes('*')) {
-    return identities.length === 1 ? undefined : 'trustedIdentities: "*" must stand alone; remove it or the others';
+    if (identities.length === 1) return;
+    throw invalid('F5', '"*" must stand alone; remove it or the others');
   }
   for (const identity of identities) {
     if (!identity.startsWith(SUBJECT_PREFIX) && !isSignerArn(identity)) {
-      return `trustedIdentities: expected "*", x509.subject:<DN> or an AWS Signer ARN (arn:aws:signer:<region>:<account>:/signing-profiles/<name>); found ${quote(identity)}`;
+      throw invalid(
+        'F5',
+        `expected "*", x509.subject:<DN> or an AWS Signer ARN (arn:aws:signer:<region>:<account>:/signing-profiles/<name>); found ${quote(identity)}`,
+      );
     }
   }
-  const names = identities.filter((identity) => identity.startsWith(SUBJECT_PREFIX));
-  const parsed = names.map((identity) => parseDistinguishedName(identity.slice(SUBJECT_PREFIX.length)));
-  for (const [i, a] of parsed.entries()) {
-    for (const [j, b] of parsed.entries()) {
-      if (i !== j && isSubset(a, b)) {
-        return `trustedIdentities: ${quote(names[i] ?? '')} and ${quote(names[j] ?? '')} overlap, for one is a subset of the other; keep one`;
-      }
-    }
-  }
-  return undefined;
-}
-
-function isSignerArn(identity: string): boolean {
-  return identity.length <= MAX_ARN_LENGTH && SIGNER_ARN.test(identity);
+  refuseOverlap(identities.filter((identity) => identity.startsWith(SUBJECT_PREFIX)));
 }
 
 /** Whether the leaf is one of the identities: the policy's RDNs are a subset of its subject, values exact (F6). */
@@ -44,9 +35,31 @@ export function matchesTrustedIdentity(leaf: X509Certificate, identities: readon
   if (identities.includes('*')) return true;
   const subject = subjectOf(leaf);
   if (subject === undefined) return false;
-  return identities.some(
-    (identity) =>
-      identity.startsWith(SUBJECT_PREFIX) &&
-      isSubset(parseDistinguishedName(identity.slice(SUBJECT_PREFIX.length)), subject),
-  );
+  return identities.some((identity) => identity.startsWith(SUBJECT_PREFIX) && isSubset(nameOf(identity), subject));
+}
+
+function refuseOverlap(identities: readonly string[]): void {
+  const names = identities.map((identity) => ({ identity, name: nameOf(identity) }));
+  for (const [i, a] of names.entries()) {
+    for (const b of names.slice(i + 1)) {
+      if (isSubset(a.name, b.name) || isSubset(b.name, a.name)) {
+        throw invalid(
+          'F6',
+          `${quote(a.identity)} and ${quote(b.identity)} overlap, for one is a subset of the other; keep one`,
+        );
+      }
+    }
+  }
+}
+
+function nameOf(identity: string): ReturnType<typeof parseDistinguishedName> {
+  return parseDistinguishedName(identity.slice(SUBJECT_PREFIX.length));
+}
+
+function isSignerArn(identity: string): boolean {
+  return identity.length <= MAX_ARN_LENGTH && SIGNER_ARN.test(identity);
+}
+
+function invalid(rule: string, message: string): NotaryError {
+  return new NotaryError('InvalidTrustPolicy', `${message} (notary.md ${rule})`, { rule });
 }

@@ -1,6 +1,6 @@
 import { NotaryError } from '../error.ts';
 import { quote } from '../quote.ts';
-import { refuseIdentities } from './identity.ts';
+import { checkTrustedIdentities } from './identity.ts';
 import { applyOverrides, isLevel } from './levels.ts';
 import type {
   Statement,
@@ -174,17 +174,15 @@ function checkIdentities(identities: readonly string[], skip: boolean, label: st
       throw invalid('F5', `${label}: trustedIdentities: not allowed with level skip; remove them`);
     return [];
   }
-  let refused: string | undefined;
   try {
-    refused = refuseIdentities(identities);
+    checkTrustedIdentities(identities);
   } catch (error) {
     if (!(error instanceof NotaryError)) throw error;
     throw new NotaryError('InvalidTrustPolicy', `trust policy: ${label}: trustedIdentities: ${error.message}`, {
-      rule: error.rule ?? 'F6',
+      rule: error.rule ?? 'F5',
       cause: error,
     });
   }
-  if (refused !== undefined) throw invalid('F5', `${label}: ${refused}`);
   return [...identities];
 }
 
