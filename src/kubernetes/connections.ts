@@ -3,7 +3,7 @@ import { RequestContext } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, request } from 'undici';
 import { ApiError } from './api-error.ts';
 import { CredentialSource, type Credentials } from './credentials.ts';
-import { isTimeout } from './deadline.ts';
+import { awaitUnlessAborted, isTimeout } from './deadline.ts';
 import { DEFAULT_PING, Http2Connection, type PingTiming, type StreamedAnswer } from './http2-connection.ts';
 
 /** More requests than this at once would only queue in the API server's priority and fairness. */
@@ -37,7 +37,7 @@ export class Connections {
   readonly #server: URL;
   readonly #base: string;
   readonly #ping: PingTiming;
-  #pool: { readonly fingerprint: string; readonly dispatcher: Dispatcher } | undefined;
+  #pool: { readonly fingerprint: string; readonly dispatcher: Promise<Dispatcher> } | undefined;
   #http2: { readonly fingerprint: string; readonly connection: Promise<Http2Connection | undefined> } | undefined;
   #http1Until = 0;
 
@@ -63,13 +63,13 @@ export class Connections {
 
   /** Sends a request; resolves with the headers of its answer. Throws ApiError of status 0, or the signal's reason. */
   async send(input: HttpRequest): Promise<Dispatcher.ResponseData> {
-    return this.#send(await this.#readCredentials(), input);
+    return this.#send(await this.#readCredentials(input.signal), input);
   }
 
   /** Opens a watch. Throws as `send` does. */
   async watch(input: HttpRequest): Promise<WatchAnswer> {
-    const credentials = await this.#readCredentials();
-    const connection = await this.#http2Connection(credentials);
+    const credentials = await this.#readCredentials(input.signal);
+    const connection = await this.#unlessAborted(this.#http2Connection(credentials), input.signal);
     if (connection !== undefined) {
       try {
         const path = new URL(this.#base + input.path);
@@ -103,7 +103,7 @@ export class Connections {
     this.#pool = undefined;
     const connection = await http2?.connection.catch(() => undefined);
     connection?.close();
-    await pool?.dispatcher.destroy();
+    await (await pool?.dispatcher)?.destroy();
   }
 
   async #send(credentials: Credentials, input: HttpRequest): Promise<Dispatcher.ResponseData> {
@@ -121,10 +121,22 @@ export class Connections {
     }
   }
 
-  async #readCredentials(): Promise<Credentials> {
+  /** An exec plug-in may hang; a connection may take its 10 s. */
+  async #unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      return await this.#credentials.current();
+      return await awaitUnlessAborted(promise, signal);
+    } catch (error) {
+      throw signal.aborted ? this.#explain(error, signal) : error;
+    }
+  }
+
+  async #readCredentials(signal: AbortSignal): Promise<Credentials> {
+    try {
+      return await this.#unlessAborted(this.#credentials.current(), signal);
     } catch (cause) {
+      if (signal.aborted) {
+        throw cause;
+      }
       const message = `the credentials for the API server cannot be read: ${messageOf(cause)}`;
       throw new ApiError(message, { status: 0, reason: 'Unreachable', cause });
     }
@@ -132,10 +144,11 @@ export class Connections {
 
   async #dispatcher(credentials: Credentials): Promise<Dispatcher> {
     if (this.#pool?.fingerprint !== credentials.tlsFingerprint) {
-      const dispatcher = await this.#createDispatcher(credentials);
+      const old = this.#pool;
+      // Kept before it is ready: who comes meanwhile waits for the same one.
+      this.#pool = { fingerprint: credentials.tlsFingerprint, dispatcher: this.#createDispatcher(credentials) };
       // The old pool ends when its last answer was read.
-      this.#pool?.dispatcher.close().catch(() => {});
-      this.#pool = { fingerprint: credentials.tlsFingerprint, dispatcher };
+      old?.dispatcher.then((dispatcher) => dispatcher.close()).catch(() => {});
     }
     return this.#pool.dispatcher;
   }

@@ -65,9 +65,12 @@ export class Http2Connection {
     });
     return new Promise((resolve, reject) => {
       const onError = (error: Error) => reject(unreachable(server, error));
+      const onClose = () => onError(new Error('the connection closed before it was established'));
       session.once('error', onError);
+      session.once('close', onClose);
       session.once('connect', () => {
         session.off('error', onError);
+        session.off('close', onClose);
         resolve(new Http2Connection(session, ping));
       });
     });

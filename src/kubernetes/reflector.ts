@@ -154,18 +154,20 @@ export class Reflector<T extends KubernetesObject> {
     if (signal.aborted) {
       return 0;
     }
-    if (performance.now() - startedAt >= this.#timing.steadyMs) {
+    const livedMs = performance.now() - startedAt;
+    if (livedMs >= this.#timing.steadyMs) {
       this.#failures = 0;
       this.#relists = 0;
     }
+    // A server that accepts watches and ends them at once, without a word, is not well.
+    const isFailure = received === 0 && livedMs < this.#timing.minIntervalMs;
     switch (end.type) {
       case 'ended':
-        // A server that accepts watches and ends them at once, without a word, is not well.
-        return received === 0 && performance.now() - startedAt < this.#timing.minIntervalMs ? this.#backoff() : 0;
+        return isFailure ? this.#backoff() : 0;
       case 'broken':
         this.#enter('Connecting');
         this.#logger.info({ reason: end.reason }, 'watch broken off; resuming');
-        return received === 0 && performance.now() - startedAt < this.#timing.minIntervalMs ? this.#backoff() : 0;
+        return isFailure ? this.#backoff() : 0;
       case 'garbage':
         this.#stats.garbageLines += 1;
         return this.#relist('the watch stream held a line that is no event');

@@ -208,6 +208,19 @@ describe('connections over TLS', () => {
     await expect(reading).rejects.toThrow('enough');
   });
 
+  it('stops at once also while it connects', async () => {
+    const neverSpeaks = await startMuteProxy(undefined);
+    cleanups.push(neverSpeaks.stop);
+    const client = new KubernetesClient(kubeConfigFor(neverSpeaks.port, { caData: caData() }), {
+      userAgent: 'sealwatch/test',
+    });
+    const { signal } = stop.controller;
+    const opening = client.watch(CONFIG_MAPS, { resourceVersion: '10', timeoutSeconds: 60 }, signal);
+    await vi.waitFor(() => expect(neverSpeaks.connections).toBe(1));
+    stop.controller.abort(new Error('enough'));
+    await expect(opening).rejects.toThrow('enough');
+  });
+
   it('goes on after a bookmark over a connection that the server asks to leave (GOAWAY)', async () => {
     let watches = 0;
     const server = await startTlsServer(certificate, (request, response) => {

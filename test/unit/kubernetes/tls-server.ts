@@ -83,10 +83,17 @@ export interface MuteProxy {
   stop(): Promise<void>;
 }
 
-/** A TCP proxy whose connections can fall silent without a FIN or RST: a half-open TCP connection (faults.md 2). */
-export async function startMuteProxy(target: number): Promise<MuteProxy> {
-  const pairs: [Socket, Socket][] = [];
+/**
+ * A TCP proxy whose connections can fall silent without a FIN or RST: a half-open TCP connection (faults.md 2). With
+ * no target they are silent from the start.
+ */
+export async function startMuteProxy(target: number | undefined): Promise<MuteProxy> {
+  const pairs: Socket[][] = [];
   const server = net.createServer((client) => {
+    if (target === undefined) {
+      pairs.push([client]);
+      return;
+    }
     const upstream = net.connect(target, '127.0.0.1');
     pairs.push([client, upstream]);
     for (const [from, to] of [
@@ -104,9 +111,8 @@ export async function startMuteProxy(target: number): Promise<MuteProxy> {
       return pairs.length;
     },
     muteStanding: () => {
-      for (const [client, upstream] of pairs) {
-        client.unpipe();
-        upstream.unpipe();
+      for (const socket of pairs.flat()) {
+        socket.unpipe();
       }
     },
     stop: () => {
