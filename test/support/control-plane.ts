@@ -1,15 +1,28 @@
-import { randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureTool } from '../../hack/tools/ensure.ts';
+import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
 import { freePort } from './ports.ts';
 import { ManagedProcess, waitFor } from './processes.ts';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
+
+export { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
+export type { CommandResult } from './kubectl.ts';
 
 const START_ATTEMPTS = 3;
-const ROOT = join(import.meta.dirname, '../..');
+const START_MS = 90_000;
+/** What makes Pods of Deployments, clears away what is deleted, and fills `view` and `edit`; no more is used. */
+const CONTROLLERS = [
+  'deployment-controller',
+  'replicaset-controller',
+  'garbage-collector-controller',
+  'namespace-controller',
+  'serviceaccount-controller',
+  'clusterrole-aggregation-controller',
+];
 
 export interface ControlPlaneOptions {
   /** Deployments then make ReplicaSets and Pods, and garbage is collected. */
@@ -18,124 +31,46 @@ export interface ControlPlaneOptions {
   readonly auditLog?: boolean;
 }
 
-export interface CommandResult {
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly code: number;
-}
-
-/** What names a running control plane: enough for another process to use it. */
-export interface ControlPlaneAddress {
-  readonly folder: string;
-  readonly server: string;
-  readonly kubeconfigPath: string;
-  readonly kubectlPath: string;
-}
-
-/** Uses a control plane: kubectl as its administrator, and kubeconfigs for others. */
-export class ControlPlaneClient {
-  readonly address: ControlPlaneAddress;
-
-  constructor(address: ControlPlaneAddress) {
-    this.address = address;
-  }
-
-  get kubeconfigPath(): string {
-    return this.address.kubeconfigPath;
-  }
-
-  get server(): string {
-    return this.address.server;
-  }
-
-  get auditLogPath(): string {
-    return join(this.address.folder, 'audit.log');
-  }
-
-  /** Runs kubectl; never rejects for what kubectl refuses. */
-  kubectl(args: readonly string[], stdin?: string): Promise<CommandResult> {
-    const { promise, resolve, reject } = Promise.withResolvers<CommandResult>();
-    const child = spawn(this.address.kubectlPath, ['--kubeconfig', this.address.kubeconfigPath, ...args], { stdio: 'pipe' });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString('utf8');
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString('utf8');
-    });
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ stdout, stderr, code: code ?? 1 }));
-    child.stdin.end(stdin ?? '');
-    return promise;
-  }
-
-  /** Runs kubectl, and gives what it prints. @throws Error with what it complains of */
-  async ok(args: readonly string[], stdin?: string): Promise<string> {
-    const { stdout, stderr, code } = await this.kubectl(args, stdin);
-    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr || stdout}`);
-    return stdout;
-  }
-
-  /** Reads an object. @throws Error when it is not there */
-  async get<T>(...args: readonly string[]): Promise<T> {
-    return JSON.parse(await this.ok(['get', ...args, '-o', 'json'])) as T;
-  }
-
-  /** Applies manifests, as YAML or JSON text. */
-  async apply(manifests: string): Promise<void> {
-    await this.ok(['apply', '-f', '-'], manifests);
-  }
-
-  /** Applies crds/ and waits until they are served. */
-  async installCrds(): Promise<void> {
-    await this.ok(['apply', '--server-side', '-k', join(ROOT, 'crds')]);
-    await this.ok(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
-  }
-
-  /** A token of a ServiceAccount, by the TokenRequest API. */
-  async tokenFor(namespace: string, serviceAccount: string): Promise<string> {
-    return (await this.ok(['create', 'token', serviceAccount, '-n', namespace, '--duration=1h'])).trim();
-  }
-
-  /** Writes a kubeconfig that authenticates with a token. Returns its path. */
-  async kubeconfigFor(token: string): Promise<string> {
-    const ca = await readFile(join(this.address.folder, 'certs', 'apiserver.crt'));
-    const path = join(this.address.folder, `kubeconfig-${randomBytes(4).toString('hex')}`);
-    await writeFile(path, kubeconfig(this.address.server, ca, token), { mode: 0o600 });
-    return path;
-  }
-}
-
 export interface ControlPlane extends ControlPlaneClient {
+  /** How long it took until it was ready, its tools at hand, in milliseconds. */
+  readonly startMs: number;
   readonly stop: () => Promise<void>;
 }
 
 class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
+  readonly startMs: number;
+  readonly #folder: TemporaryFolder;
   readonly #processes: readonly ManagedProcess[];
 
-  constructor(address: ControlPlaneAddress, processes: readonly ManagedProcess[]) {
+  constructor(
+    address: ControlPlaneAddress,
+    folder: TemporaryFolder,
+    processes: readonly ManagedProcess[],
+    startMs: number,
+  ) {
     super(address);
+    this.#folder = folder;
     this.#processes = processes;
+    this.startMs = startMs;
   }
 
   readonly stop = async (): Promise<void> => {
-    // The API server first: it would wait for an etcd that is gone.
-    for (const each of this.#processes) await each.stop(5_000);
-    await rm(this.address.folder, { recursive: true, force: true });
+    await stopAll(this.#processes, this.#folder);
   };
 }
 
-/** Starts etcd, kube-apiserver and, if asked for, kube-controller-manager, on free ports with fresh data. */
+/**
+ * Starts etcd, kube-apiserver and, if asked for, kube-controller-manager, on free ports with fresh data.
+ * @throws Error with the last words of the process that failed
+ */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   for (let attempt = 1; ; attempt += 1) {
     const processes: ManagedProcess[] = [];
-    const folder = await mkdtemp(join(tmpdir(), 'sealwatch-control-plane-'));
+    const folder = await temporaryFolder('control-plane');
     try {
       return await start(options, folder, processes);
     } catch (error) {
-      for (const each of processes.toReversed()) await each.stop(2_000);
-      await rm(folder, { recursive: true, force: true });
+      await stopAll(processes, folder);
       // A port may have been taken between the look for a free one and its use.
       const isPortTaken = processes.some((each) => /address already in use/.test(each.output));
       if (!isPortTaken || attempt >= START_ATTEMPTS) throw error;
@@ -143,95 +78,116 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   }
 }
 
-async function start(options: ControlPlaneOptions, folder: string, processes: ManagedProcess[]): Promise<ControlPlane> {
-  const run = (name: string, command: string, args: readonly string[]): ManagedProcess => {
-    const each = new ManagedProcess({ name, command, args, cwd: folder });
-    processes.unshift(each);
-    return each;
-  };
-  const [etcd, apiserver, kubectlPath] = await Promise.all([ensureTool('etcd'), ensureTool('kube-apiserver'), ensureTool('kubectl')]);
-  const [clientPort, peerPort, securePort] = await Promise.all([freePort(), freePort(), freePort()]);
-  const etcdUrl = `http://127.0.0.1:${clientPort}`;
-  const peerUrl = `http://127.0.0.1:${peerPort}`;
-  run('etcd', etcd, [
-    `--data-dir=${join(folder, 'etcd')}`,
-    `--listen-client-urls=${etcdUrl}`,
-    `--advertise-client-urls=${etcdUrl}`,
-    `--listen-peer-urls=${peerUrl}`,
-    `--initial-advertise-peer-urls=${peerUrl}`,
-    `--initial-cluster=default=${peerUrl}`,
-    '--unsafe-no-fsync',
-    '--log-level=error',
-  ]);
+/** The last started first: the API server would wait for an etcd that is gone. */
+async function stopAll(processes: readonly ManagedProcess[], folder: TemporaryFolder): Promise<void> {
+  for (const each of processes.toReversed()) await each.stop(5_000);
+  await folder.remove();
+}
 
-  const token = randomBytes(24).toString('hex');
-  await writeFile(join(folder, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  await writeFile(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
-  await writeFile(join(folder, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
-  const audit = options.auditLog === true ? await auditArguments(folder) : [];
+async function start(
+  options: ControlPlaneOptions,
+  folder: TemporaryFolder,
+  processes: ManagedProcess[],
+): Promise<ControlPlane> {
+  const { path } = folder;
+  const etcd = await ensureTool('etcd');
+  const apiserver = await ensureTool('kube-apiserver');
+  const kubectlPath = await ensureTool('kubectl');
+  const manager = options.controllerManager === true ? await ensureTool('kube-controller-manager') : undefined;
+  const began = performance.now();
+  const run = (name: string, command: string, args: readonly string[]): void => {
+    processes.push(new ManagedProcess({ name, command, args, cwd: path }));
+  };
+  const whileRunning = <T>(what: string, condition: () => Promise<T | undefined | false>): Promise<T> =>
+    waitFor(
+      what,
+      () => {
+        for (const each of processes) each.assertRunning();
+        return condition();
+      },
+      START_MS,
+      100,
+    );
+
+  const [clientPort, peerPort, securePort] = await Promise.all([freePort(), freePort(), freePort()]);
   const server = `https://127.0.0.1:${securePort}`;
-  const api = run('kube-apiserver', apiserver, [
-    `--etcd-servers=${etcdUrl}`,
-    `--cert-dir=${join(folder, 'certs')}`,
+  const token = randomBytes(24).toString('hex');
+  await writeFile(join(path, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
+  run('etcd', etcd, etcdArguments(path, clientPort, peerPort));
+  run('kube-apiserver', apiserver, [
+    `--etcd-servers=http://127.0.0.1:${clientPort}`,
+    `--cert-dir=${join(path, 'certs')}`,
     `--secure-port=${securePort}`,
     '--bind-address=127.0.0.1',
-    '--service-account-issuer=https://kubernetes.default.svc',
-    `--service-account-key-file=${join(folder, 'sa.pub')}`,
-    `--service-account-signing-key-file=${join(folder, 'sa.key')}`,
     '--authorization-mode=RBAC',
     '--service-cluster-ip-range=10.0.0.0/24',
+    // Without a kubelet, a Pod that waits for its ServiceAccount's token would only be refused.
     '--disable-admission-plugins=ServiceAccount',
-    `--token-auth-file=${join(folder, 'tokens.csv')}`,
-    ...audit,
+    `--token-auth-file=${join(path, 'tokens.csv')}`,
+    ...(await serviceAccountArguments(path)),
+    ...(options.auditLog === true ? await auditArguments(path) : []),
   ]);
-  const ca = await waitFor(
-    'the API server to make its certificate',
-    async () => {
-      if (api.hasExited) throw new Error(`kube-apiserver ended:\n${api.output.slice(-4_000)}`);
-      return readFile(join(folder, 'certs', 'apiserver.crt')).catch(() => undefined);
-    },
-    60_000,
-  );
-  const kubeconfigPath = join(folder, 'kubeconfig');
-  await writeFile(kubeconfigPath, kubeconfig(server, ca, token), { mode: 0o600 });
-  const plane = new RunningControlPlane({ folder, server, kubeconfigPath, kubectlPath }, processes);
-  await waitFor(
-    'the API server to be ready',
-    async () => {
-      if (api.hasExited) throw new Error(`kube-apiserver ended:\n${api.output.slice(-4_000)}`);
-      const { stdout } = await plane.kubectl(['get', '--raw', '/readyz']);
-      return stdout.trim() === 'ok';
-    },
-    60_000,
-    200,
-  );
-  if (options.controllerManager === true) {
-    run('kube-controller-manager', await ensureTool('kube-controller-manager'), [
+  const ca = await whileRunning('the API server to make its certificate', async () => {
+    // The key is written after the certificate: once it is there, the certificate is whole.
+    const hasKey = existsSync(join(path, 'certs', 'apiserver.key'));
+    return hasKey && readFile(join(path, 'certs', 'apiserver.crt'));
+  });
+  const kubeconfigPath = await writeKubeconfig(path, { server, ca, token });
+  const plane = new ControlPlaneClient({ folder: path, server, kubeconfigPath, kubectlPath });
+  await whileRunning('the API server to be ready', async () => {
+    const { stdout } = await plane.kubectl(['get', '--raw', '/readyz']);
+    return stdout.trim() === 'ok';
+  });
+  // Made a moment after it is ready; without it, nothing can be put there.
+  await whileRunning('the namespace default', async () => (await plane.kubectl(['get', 'ns', 'default'])).code === 0);
+  if (manager !== undefined) {
+    run('kube-controller-manager', manager, [
       `--kubeconfig=${kubeconfigPath}`,
       '--leader-elect=false',
       '--secure-port=0',
-      `--service-account-private-key-file=${join(folder, 'sa.key')}`,
+      `--service-account-private-key-file=${join(path, 'sa.key')}`,
       '--use-service-account-credentials=false',
-      '--controllers=deployment-controller,replicaset-controller,garbage-collector-controller,namespace-controller,serviceaccount-controller',
+      `--controllers=${CONTROLLERS.join(',')}`,
     ]);
   }
-  return plane;
+  return new RunningControlPlane(plane.address, folder, processes, Math.round(performance.now() - began));
+}
+
+function etcdArguments(folder: string, clientPort: number, peerPort: number): readonly string[] {
+  const client = `http://127.0.0.1:${clientPort}`;
+  const peer = `http://127.0.0.1:${peerPort}`;
+  return [
+    `--data-dir=${join(folder, 'etcd')}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    '--unsafe-no-fsync',
+    '--log-level=error',
+  ];
+}
+
+async function serviceAccountArguments(folder: string): Promise<readonly string[]> {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const [key, pub] = [join(folder, 'sa.key'), join(folder, 'sa.pub')];
+  await writeFile(key, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 });
+  await writeFile(pub, publicKey.export({ type: 'spki', format: 'pem' }));
+  return [
+    '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${pub}`,
+    `--service-account-signing-key-file=${key}`,
+  ];
 }
 
 async function auditArguments(folder: string): Promise<readonly string[]> {
   const policy = join(folder, 'audit-policy.yaml');
-  await writeFile(policy, 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n');
-  return [`--audit-policy-file=${policy}`, `--audit-log-path=${join(folder, 'audit.log')}`, '--audit-log-mode=blocking'];
-}
-
-function kubeconfig(server: string, ca: Buffer, token: string): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'default',
-    clusters: [{ name: 'default', cluster: { server, 'certificate-authority-data': ca.toString('base64') } }],
-    users: [{ name: 'default', user: { token } }],
-    contexts: [{ name: 'default', context: { cluster: 'default', user: 'default' } }],
-  });
+  const rules = 'omitStages: [RequestReceived]\nrules:\n- level: Metadata\n';
+  await writeFile(policy, `apiVersion: audit.k8s.io/v1\nkind: Policy\n${rules}`);
+  // Blocking: what an answered request did is in the file.
+  return [
+    `--audit-policy-file=${policy}`,
+    `--audit-log-path=${join(folder, 'audit.log')}`,
+    '--audit-log-mode=blocking',
+  ];
 }

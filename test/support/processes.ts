@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { unwatch, watch } from './watchdog.ts';
 
 const MAX_OUTPUT = 64 * 1024;
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const running = new Set<ManagedProcess>();
 
 export interface ProcessOptions {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Added to this process's own environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly onOutput?: (text: string) => void;
@@ -16,8 +20,10 @@ export interface ProcessOptions {
 export class ManagedProcess {
   readonly name: string;
   readonly #child: ChildProcess;
+  /** The exit code, or the signal's name; `error` when it could not be started. */
   readonly exited: Promise<number | string>;
   #output = '';
+  #failed = false;
 
   constructor(options: ProcessOptions) {
     this.name = options.name;
@@ -26,25 +32,27 @@ export class ManagedProcess {
       cwd: options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const take = (chunk: Buffer): void => {
-      const text = chunk.toString('utf8');
-      this.#output = (this.#output + text).slice(-MAX_OUTPUT);
-      options.onOutput?.(text);
+    const take = (chunk: string): void => {
+      this.#output = (this.#output + chunk).slice(-MAX_OUTPUT);
+      options.onOutput?.(chunk);
     };
-    this.#child.stdout?.on('data', take);
-    this.#child.stderr?.on('data', take);
+    this.#child.stdout?.setEncoding('utf8').on('data', take);
+    this.#child.stderr?.setEncoding('utf8').on('data', take);
     const { promise, resolve } = Promise.withResolvers<number | string>();
     this.exited = promise;
-    this.#child.once('exit', (code, signal) => {
-      running.delete(this);
-      resolve(code ?? signal ?? 'unknown');
-    });
+    // The id of a process that exited may be another's soon: forgotten at once. Its last words come with `close`.
+    this.#child.once('exit', () => this.#forget());
+    this.#child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     this.#child.once('error', (error) => {
-      running.delete(this);
-      this.#output += error.message;
+      this.#forget();
+      this.#failed = true;
+      this.#output += `${options.command}: ${error.message}\n`;
       resolve('error');
     });
-    running.add(this);
+    if (this.#child.pid !== undefined) {
+      running.add(this);
+      watch('process', this.#child.pid);
+    }
   }
 
   /** The last output, standard output and error together. */
@@ -57,11 +65,16 @@ export class ManagedProcess {
   }
 
   get hasExited(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return this.#failed || this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** @throws Error with the last output when the process is no more */
+  assertRunning(): void {
+    if (this.hasExited) throw new Error(`${this.name} ended:\n${this.#output.slice(-4_000)}`);
   }
 
   /** Waits for a line of output. @throws Error with the output when the process ends, or the time is over, before */
@@ -70,7 +83,7 @@ export class ManagedProcess {
       `${this.name} to print ${pattern}`,
       () => {
         const match = pattern.exec(this.#output);
-        if (match === null && this.hasExited) throw new Error(`${this.name} ended before:\n${this.#output.slice(-4_000)}`);
+        if (match === null) this.assertRunning();
         return match ?? undefined;
       },
       timeoutMs,
@@ -89,6 +102,11 @@ export class ManagedProcess {
 
   kill(): void {
     this.#child.kill('SIGKILL');
+  }
+
+  #forget(): void {
+    running.delete(this);
+    if (this.#child.pid !== undefined) unwatch('process', this.#child.pid);
   }
 }
 
@@ -111,9 +129,9 @@ export async function waitFor<T>(
 process.on('exit', () => {
   for (const each of running) each.kill();
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // Without a handler of somebody's, a signal would end this process and leave the others.
+for (const signal of ENDING_SIGNALS) {
+  // A signal that nobody else handles ends this process as it would have, but through `exit`, so that the others end.
   process.once(signal, () => {
-    if (process.listenerCount(signal) === 0) process.exit(128 + (signal === 'SIGINT' ? 2 : signal === 'SIGTERM' ? 15 : 1));
+    if (process.listenerCount(signal) === 0) process.exit(128 + constants.signals[signal]);
   });
 }

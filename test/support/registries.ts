@@ -1,9 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import { freePort } from './ports.ts';
 import { ManagedProcess, waitFor } from './processes.ts';
+import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
+
+const run = promisify(execFile);
+const START_ATTEMPTS = 3;
 
 /** `referrers`: with the Referrers API; `no-referrers`: without, so that the tag schema is used. */
 export type RegistryKind = 'referrers' | 'no-referrers';
@@ -46,44 +51,60 @@ async function startReferrersRegistry({ basic, port = 0 }: RegistryOptions): Pro
   };
 }
 
-async function startDistribution({ basic, port }: RegistryOptions): Promise<Registry> {
-  const folder = await mkdtemp(join(tmpdir(), 'sealwatch-registry-'));
-  const host = `127.0.0.1:${port ?? (await freePort())}`;
-  const auth = basic === undefined ? '' : `auth:\n  htpasswd: {realm: test, path: ${join(folder, 'htpasswd')}}\n`;
-  if (basic !== undefined) await writeFile(join(folder, 'htpasswd'), await htpasswd(basic.username, basic.password));
-  const config = join(folder, 'config.yml');
-  await writeFile(
-    config,
-    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(folder, 'data')}}, delete: {enabled: true}}\nhttp: {addr: ${host}}\n${auth}`,
-  );
-  const server = new ManagedProcess({
-    name: 'registry',
-    command: await ensureTool('registry'),
-    args: ['serve', config],
-    env: { OTEL_TRACES_EXPORTER: 'none' },
-  });
-  await waitFor(`the registry at ${host}`, async () => {
-    if (server.hasExited) throw new Error(`registry ended:\n${server.output}`);
-    const response = await fetch(`http://${host}/v2/`).catch(() => undefined);
-    return response !== undefined;
-  });
-  return {
-    host,
-    kind: 'no-referrers',
-    stop: async () => {
+async function startDistribution(options: RegistryOptions): Promise<Registry> {
+  const folder = await temporaryFolder('registry');
+  for (let attempt = 1; ; attempt += 1) {
+    const host = `127.0.0.1:${options.port ?? (await freePort())}`;
+    const server = new ManagedProcess({
+      name: 'registry',
+      command: await ensureTool('registry'),
+      args: ['serve', await writeConfiguration(folder, host, options.basic)],
+      // It would look for a collector of traces.
+      env: { OTEL_TRACES_EXPORTER: 'none' },
+    });
+    const stop = async (): Promise<void> => {
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+      await folder.remove();
+    };
+    try {
+      await waitFor(`the registry at ${host}`, async () => {
+        server.assertRunning();
+        return (await fetch(`http://${host}/v2/`).catch(() => undefined)) !== undefined;
+      });
+      // Whoever answered may be another that took the port: then ours ends.
+      server.assertRunning();
+      return { host, kind: 'no-referrers', stop };
+    } catch (error) {
+      const isPortTaken = /address already in use/.test(server.output);
+      if (isPortTaken && attempt < START_ATTEMPTS) continue;
+      await stop();
+      throw error;
+    }
+  }
+}
+
+async function writeConfiguration(
+  folder: TemporaryFolder,
+  host: string,
+  basic: RegistryOptions['basic'],
+): Promise<string> {
+  const passwords = join(folder.path, 'htpasswd');
+  if (basic !== undefined) await writeFile(passwords, await htpasswd(basic.username, basic.password));
+  const path = join(folder.path, 'config.yml');
+  // YAML reads JSON.
+  const configuration = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: true } },
+    http: { addr: host },
+    ...(basic === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: passwords } } }),
   };
+  await writeFile(path, JSON.stringify(configuration));
+  return path;
 }
 
 /** The registry reads bcrypt only, which Node does not have: the other registry's program makes the line. */
 async function htpasswd(username: string, password: string): Promise<string> {
-  const maker = new ManagedProcess({
-    name: 'htpasswd',
-    command: await ensureTool('referrers-registry'),
-    args: ['-htpasswd', '-username', username, '-password', password],
-  });
-  await maker.exited;
-  return maker.output;
+  const maker = await ensureTool('referrers-registry');
+  return (await run(maker, ['-htpasswd', '-username', username, '-password', password])).stdout;
 }

@@ -1,5 +1,5 @@
 import { inject } from 'vitest';
-import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane.ts';
+import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

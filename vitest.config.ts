@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config';
+
+const MINUTE = 60_000;
+
+/** Processes of their own, since tests start others and handle signals. */
+const pool = 'forks';
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool, testTimeout: 20_000 } },
+      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], pool, testTimeout: MINUTE } },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          pool,
+          globalSetup: ['test/support/integration-setup.ts'],
+          // One file after another: they share a control plane, where some kinds have no namespace.
+          fileParallelism: false,
+          testTimeout: 2 * MINUTE,
+          hookTimeout: 5 * MINUTE,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          pool,
+          globalSetup: ['test/support/tools-setup.ts'],
+          // Faults are measured in time: nothing else runs beside.
+          fileParallelism: false,
+          testTimeout: 5 * MINUTE,
+          hookTimeout: 5 * MINUTE,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
