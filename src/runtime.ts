@@ -22,6 +22,7 @@ import {
   OwnerResolver,
   type ReconcileResult,
   type Reflector,
+  type ReflectorPhase,
   type StatusWriter,
   WorkQueue,
 } from './kubernetes/index.ts';
@@ -294,7 +295,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
 }
 
-/** Waits for the first complete list of each, or until it says that it cannot list (not allowed, or no such CRD yet). */
+/** A watch that is refused or not served for this long holds up the others no more. */
+const SETTLE_MS = 10_000;
+
+/** Waits for the first complete list of each, or until it has said for a while that it cannot list. */
 async function settled(
   reflectors: readonly Reflector<never>[] | readonly Pick<Reflector<KubernetesObject>, 'hasSynced' | 'state'>[],
   signal: AbortSignal,
@@ -302,8 +306,15 @@ async function settled(
   await until(
     () =>
       signal.aborted ||
-      reflectors.every(({ hasSynced, state }) => hasSynced || state.phase === 'Degraded' || state.phase === 'Waiting'),
+      reflectors.every(
+        ({ hasSynced, state }) =>
+          hasSynced || (isImpaired(state.phase) && Date.now() - state.since.getTime() > SETTLE_MS),
+      ),
   );
+}
+
+function isImpaired(phase: ReflectorPhase): boolean {
+  return phase === 'Degraded' || phase === 'Waiting';
 }
 
 async function until(holds: () => boolean): Promise<void> {

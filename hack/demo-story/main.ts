@@ -35,6 +35,8 @@ try {
 } catch (error) {
   if (!interrupted) {
     narrator.failed(error instanceof Error ? error.message : String(error));
+    const seen = await stage.plane.kubectl(['get', 'tst,tp,isr', '-A', '-o', 'wide']);
+    narrator.say(`\nWhat the cluster says:\n${seen.stdout}${seen.stderr}`);
     narrator.say(`\nThe last of the operator's log:\n${stage.operator.process.output.slice(-4_000)}`);
     process.exitCode = 1;
   }

@@ -3,6 +3,7 @@ import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/im
 import type { ImageVerdict } from '../api/image-verdict.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
 import { AwsError, type SignerService } from '../aws/index.ts';
+import { hasStatus } from '../kubernetes/index.ts';
 import { NotaryError } from '../notary/index.ts';
 import { OciError, pushSignature, type Reference, type RegistryClient } from '../oci/index.ts';
 import { createAwsSigner } from '../signing/aws-signer.ts';
@@ -78,7 +79,7 @@ export class ImageSignatureRequestController {
     }
     const { plan } = planned;
     // Adding or removing the finalizer brings the object back through the watch.
-    if (await this.#syncFinalizer(request, plan.needsCleanup, signal)) return {};
+    if (await this.#syncFinalizer(request, plan.needsCleanup, signal)) return { requeueAfterMs: FAULT_RETRY_MS };
     if (request.spec.suspend === true) {
       const message = 'spec.suspend is true: nothing is signed or verified until it is false';
       return this.#stop(request, { reason: 'Suspended', message, terminal: false }, {});
@@ -440,12 +441,17 @@ export class ImageSignatureRequestController {
     signal: AbortSignal,
   ): Promise<void> {
     const { uid, resourceVersion } = request.metadata;
-    await this.#options.context.client.patch(
-      IMAGE_SIGNATURE_REQUESTS,
-      keyOf(request),
-      { contentType: 'application/merge-patch+json', body: { metadata: { uid, resourceVersion, finalizers } } },
-      { signal },
-    );
+    try {
+      await this.#options.context.client.patch(
+        IMAGE_SIGNATURE_REQUESTS,
+        keyOf(request),
+        { contentType: 'application/merge-patch+json', body: { metadata: { uid, resourceVersion, finalizers } } },
+        { signal },
+      );
+    } catch (error) {
+      // The object is older than the one in the cluster, or gone: the watch brings what there is now.
+      if (!hasStatus(error, 409) && !hasStatus(error, 404)) throw error;
+    }
   }
 
   async #delete(request: ImageSignatureRequest, signal: AbortSignal): Promise<ReconcileResult> {

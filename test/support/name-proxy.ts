@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, request as forward, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { startSocketSet } from './socket-set.ts';
 
@@ -14,9 +14,22 @@ export interface NameProxy {
  * @param routes host name, without port, to `host:port`
  */
 export async function startNameProxy(routes: Readonly<Record<string, string>>): Promise<NameProxy> {
-  const server: Server = createServer((_request, response) => {
-    response.writeHead(405, { 'content-type': 'text/plain' });
-    response.end('only CONNECT\n');
+  const server: Server = createServer((request, response) => {
+    const target = URL.canParse(request.url ?? '') ? new URL(request.url ?? '') : undefined;
+    const route = target === undefined ? undefined : routes[target.hostname];
+    if (target === undefined || route === undefined) {
+      response.writeHead(502, { 'content-type': 'text/plain' });
+      response.end('no such host\n');
+      return;
+    }
+    const [host, port] = route.split(':');
+    const { method, headers } = request;
+    const upstream = forward({ host, port, method, path: target.pathname + target.search, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    upstream.on('error', () => response.destroy());
+    request.pipe(upstream);
   });
   const sockets = startSocketSet(server);
   server.on('connect', (request, client: Socket, head: Buffer) => {
