@@ -70,8 +70,16 @@ export function verifyWithAlgorithm(
 ): boolean {
   const { hash, kind, hashBytes, signatureBytes } = PARAMETERS[algorithm];
   if (signature.byteLength !== signatureBytes) return false;
-  if (kind === 'ECDSA') return verify(hash, signedBytes, { key, dsaEncoding: 'ieee-p1363' }, signature);
-  return verify(hash, signedBytes, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: hashBytes }, signature);
+  const parameters =
+    kind === 'ECDSA'
+      ? ({ dsaEncoding: 'ieee-p1363' } as const)
+      : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: hashBytes };
+  try {
+    return verify(hash, signedBytes, { key, ...parameters }, signature);
+  } catch {
+    // A key that decodes and that OpenSSL still will not use, such as an RSA modulus that is even.
+    return false;
+  }
 }
 
 /** SHA-256 of each certificate's DER, lower-case hex, in order (notary.md A3). */

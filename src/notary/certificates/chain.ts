@@ -72,6 +72,12 @@ function notARoot(last: X509Certificate, all: readonly X509Certificate[]): Notar
     issuer === -1
       ? `add its issuer, ${distinguishedNameOf(last, 'issuer')}, up to the self-signed root`
       : "put the leaf first, then each certificate's issuer, the root last";
+  if (namesAsIssuer(last, last)) {
+    return invalid(
+      all.length === 1 ? 'E1' : 'E2',
+      `the root, ${position(all.length - 1, last)}, names itself as its issuer, but its own key did not sign it`,
+    );
+  }
   if (all.length === 1) {
     return invalid('E1', `the one certificate, ${distinguishedNameOf(last)}, is not self-signed: ${advice}`);
   }

@@ -1,5 +1,6 @@
 import {
   type DerValue,
+  derError,
   expectTag,
   readBoolean,
   readChildren,
@@ -68,6 +69,7 @@ export function basicConstraintsOf({ extensions }: ParsedCertificate): BasicCons
   const fields = [...readChildren(readDer(extension.value, TAG.sequence, what), what)];
   const flag = fields[0]?.tag === TAG.boolean ? fields.shift() : undefined;
   const ca = flag !== undefined && readBoolean(flag, what);
+  if (fields.length > 1) throw derError(what, 'it has extra fields');
   const pathLength = fields.length === 0 ? undefined : readSmallInteger(fields[0], what);
   return { critical: extension.critical, ca, ...(pathLength === undefined ? {} : { pathLength }) };
 }

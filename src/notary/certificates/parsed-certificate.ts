@@ -94,6 +94,7 @@ function readExtensions(explicit: DerValue | undefined): ReadonlyMap<string, Cer
   for (const item of readChildren(expectTag(list, TAG.sequence, what), what)) {
     const fields = readChildren(expectTag(item, TAG.sequence, what), what);
     const oid = readOid(fields[0], what);
+    if (fields.length > 3) throw derError(what, `${oid} has extra fields`);
     const flag = fields.length === 3 ? fields[1] : undefined;
     const critical = flag !== undefined && readBoolean(flag, what);
     if (extensions.has(oid)) throw derError(what, `${oid} stands twice`);
