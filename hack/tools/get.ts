@@ -1,8 +1,15 @@
-import { TOOLS } from './catalog.ts';
+import { TOOLS, toolNamed } from './catalog.ts';
 import { ensureTool } from './ensure.ts';
+
+// So that a build ends with this process: it is stopped at `exit`.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 // Prints the path of each tool named, or of all.
 const names = process.argv.slice(2);
-for (const name of names.length > 0 ? names : TOOLS.map((tool) => tool.name)) {
-  process.stdout.write(`${await ensureTool(name)}\n`);
+try {
+  const tools = names.length > 0 ? names.map(toolNamed) : TOOLS;
+  for (const { name } of tools) process.stdout.write(`${await ensureTool(name)}\n`);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
 }
