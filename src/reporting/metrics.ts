@@ -76,8 +76,7 @@ export class Metrics {
       { version: VERSION },
       1,
     );
-    const readPods = (gauges: PodGauges): void => this.#collectPods(gauges);
-    definePodGauges(registers, readPods);
+    definePodGauges(registers, () => this.#pods.values());
     const observed = (): Observed | undefined => this.#observed;
     new Gauge({
       name: 'sealwatch_queue_depth',
@@ -180,24 +179,45 @@ export class Metrics {
     }
   }
 
-  #collectPods({ running, flagged, overflow }: PodGauges): void {
-    running.reset();
-    flagged.reset();
-    let left = MAX_FLAGGED;
-    let over = 0;
-    for (const { pod, containers, owner } of this.#pods.values()) {
-      const namespace = pod.namespace ?? '';
-      for (const { container, verdict } of containers) {
-        running.inc({ namespace, verdict: verdict?.verdict ?? 'Pending' });
-        if (verdict === undefined || !BAD_VERDICTS.has(verdict.verdict)) continue;
-        if (left <= 0) {
-          over += 1;
-          continue;
-        }
+  #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram<L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> {
+    const buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
+    return new Histogram({ name, help, labelNames, buckets, registers: [this.#registry] });
+  }
+}
+
+/** The gauges of what runs. Each reads the pods by itself: the order in which they are collected does not count. */
+function definePodGauges(registers: Registry[], pods: () => Iterable<PodReport>): void {
+  new Gauge({
+    name: 'sealwatch_running_containers',
+    help: `Running containers by verdict: ${VERDICTS_WORST_FIRST.join(', ')}, or Pending`,
+    labelNames: ['namespace', 'verdict'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { pod, containers } of pods()) {
+        const namespace = pod.namespace ?? '';
+        for (const { verdict } of containers) this.inc({ namespace, verdict: verdict?.verdict ?? 'Pending' });
+      }
+    },
+  });
+  new Gauge({
+    name: 'sealwatch_flagged_container_info',
+    help: `1 for each running container whose image is not trusted, at most ${MAX_FLAGGED}`,
+    labelNames: ['namespace', 'pod', 'container', 'workload_kind', 'workload', 'image', 'verdict', 'reason'] as const,
+    registers,
+    collect() {
+      this.reset();
+      let left = MAX_FLAGGED;
+      for (const { pod, owner, container, verdict } of flaggedContainers(pods())) {
+        if (left <= 0) break;
         left -= 1;
-        flagged.set(
+        this.set(
           {
-            namespace,
+            namespace: pod.namespace ?? '',
             pod: pod.name,
             container: container.name,
             workload_kind: owner?.kind ?? 'Pod',
@@ -209,45 +229,27 @@ export class Metrics {
           1,
         );
       }
-    }
-    overflow.set(over);
-  }
-
-  #counter<L extends string>(name: string, help: string, labelNames: L[]): Counter<L> {
-    return new Counter({ name, help, labelNames, registers: [this.#registry] });
-  }
-
-  #histogram<L extends string>(name: string, help: string, labelNames: L[]): Histogram<L> {
-    const buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
-    return new Histogram({ name, help, labelNames, buckets, registers: [this.#registry] });
-  }
-}
-
-interface PodGauges {
-  readonly running: Gauge<'namespace' | 'verdict'>;
-  readonly flagged: Gauge<
-    'namespace' | 'pod' | 'container' | 'workload_kind' | 'workload' | 'image' | 'verdict' | 'reason'
-  >;
-  readonly overflow: Gauge<never>;
-}
-
-function definePodGauges(registers: Registry[], read: (gauges: PodGauges) => void): void {
-  const flagged = new Gauge({
-    name: 'sealwatch_flagged_container_info',
-    help: `1 for each running container whose image is not trusted, at most ${MAX_FLAGGED}`,
-    labelNames: ['namespace', 'pod', 'container', 'workload_kind', 'workload', 'image', 'verdict', 'reason'] as const,
-    registers,
+    },
   });
-  const overflow = new Gauge<never>({
+  new Gauge({
     name: 'sealwatch_flagged_containers_omitted',
     help: 'Flagged containers beyond the bound of sealwatch_flagged_container_info',
     registers,
+    collect() {
+      let flagged = 0;
+      for (const _ of flaggedContainers(pods())) flagged += 1;
+      this.set(Math.max(0, flagged - MAX_FLAGGED));
+    },
   });
-  const running: PodGauges['running'] = new Gauge({
-    name: 'sealwatch_running_containers',
-    help: `Running containers by verdict: ${VERDICTS_WORST_FIRST.join(', ')}, or Pending`,
-    labelNames: ['namespace', 'verdict'] as const,
-    registers,
-    collect: () => read({ running, flagged, overflow }),
-  });
+}
+
+type FlaggedContainer = Pick<PodReport, 'pod' | 'owner'> & Required<VerdictedContainer>;
+
+function* flaggedContainers(pods: Iterable<PodReport>): Iterable<FlaggedContainer> {
+  for (const { pod, owner, containers } of pods) {
+    for (const { container, verdict } of containers) {
+      if (verdict === undefined || !BAD_VERDICTS.has(verdict.verdict)) continue;
+      yield { pod, container, verdict, ...(owner === undefined ? {} : { owner }) };
+    }
+  }
 }

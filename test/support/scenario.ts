@@ -1,0 +1,296 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Condition } from '../../src/api/conditions.ts';
+import type { ImageSignatureRequest, ImageSignatureRequestSpec } from '../../src/api/image-signature-request.ts';
+import { type AwsEmulator, startAwsEmulator } from './aws-emulator/index.ts';
+import type { ControlPlaneClient } from './control-plane-client.ts';
+import { type OperatorProcess, startOperator } from './operator.ts';
+import { type Chain, createChain } from './pki.ts';
+import { waitFor } from './processes.ts';
+import { type Registry, type RegistryKind, type RegistryOptions, startRegistry } from './registries.ts';
+
+const REGION = 'us-west-2';
+const POD_CONDITION = 'sealwatch.dev/ImagesTrusted';
+
+export interface ScenarioOptions {
+  readonly registry?: RegistryKind;
+  readonly basic?: NonNullable<RegistryOptions['basic']>;
+  /** More flags for the operator. */
+  readonly args?: readonly string[];
+  /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
+  readonly grants?: readonly object[];
+}
+
+/** A kubelet's word on a container that runs. */
+export interface RunningImage {
+  readonly image: string;
+  readonly imageID: string;
+}
+
+/** An operator on the shared control plane, with a registry, an emulated AWS and a namespace of its own. */
+export class Scenario {
+  readonly plane: ControlPlaneClient;
+  readonly registry: Registry;
+  readonly aws: AwsEmulator;
+  readonly operator: OperatorProcess;
+  /** A chain whose root is the trust store `ca:<id>`. */
+  readonly chain: Chain;
+  /** Name of the namespace, and of every cluster-scoped object of this scenario. */
+  readonly id: string;
+  readonly #folder: string;
+
+  constructor(
+    parts: Pick<Scenario, 'plane' | 'registry' | 'aws' | 'operator' | 'chain' | 'id'> & { readonly folder: string },
+  ) {
+    this.plane = parts.plane;
+    this.registry = parts.registry;
+    this.aws = parts.aws;
+    this.operator = parts.operator;
+    this.chain = parts.chain;
+    this.id = parts.id;
+    this.#folder = parts.folder;
+  }
+
+  /** Replaces the operator's grants; it reads them again by itself. */
+  writeGrants(grants: readonly object[]): Promise<void> {
+    return writeFile(join(this.#folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
+  }
+
+  /** The ARN of a profile of the emulator's account. */
+  profileArn(name: string): string {
+    return `arn:aws:signer:${REGION}:${this.aws.accountId}:/signing-profiles/${name}`;
+  }
+
+  /** Applies both trust stores and one policy over repositories of the scenario's registry. */
+  async trust(statement: {
+    readonly repositories: readonly string[];
+    readonly identities?: readonly string[];
+    readonly level?: object;
+  }): Promise<void> {
+    const { id } = this;
+    const store = (type: string, caBundle: string): object => ({
+      ...this.#object('TrustStore', `${id}-${type.toLowerCase()}`),
+      spec: { trustStoreName: id, type, caBundle },
+    });
+    const policy = {
+      ...this.#object('TrustPolicy', id),
+      spec: {
+        version: '1.0',
+        trustPolicies: [
+          {
+            name: 'images',
+            registryScopes: statement.repositories.map((repository) => `${this.registry.host}/${repository}`),
+            signatureVerification: { level: 'strict', ...statement.level },
+            trustStores: [`ca:${id}`, `signingAuthority:${id}`],
+            trustedIdentities: statement.identities ?? [
+              'x509.subject: C=US, ST=WA, O=Acme',
+              this.profileArn(id.replaceAll('-', '_')),
+            ],
+          },
+        ],
+      },
+    };
+    await this.apply(store('ca', this.chain.rootPem), store('signingAuthority', this.aws.rootPem), policy);
+    await this.plane.ok([
+      'wait',
+      '--for=condition=Ready',
+      `tst/${id}-ca`,
+      `tst/${id}-signingauthority`,
+      `tp/${id}`,
+      '--timeout=30s',
+    ]);
+  }
+
+  apply(...objects: readonly object[]): Promise<void> {
+    return this.plane.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  }
+
+  /** Applies a request in the scenario's namespace. */
+  request(
+    name: string,
+    spec: ImageSignatureRequestSpec,
+    annotations: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    return this.apply({
+      apiVersion: 'sealwatch.dev/v1alpha1',
+      kind: 'ImageSignatureRequest',
+      metadata: { name, namespace: this.id, annotations },
+      spec,
+    });
+  }
+
+  /** A Secret with the key of `chain`, for `sign.key`. */
+  keySecret(name: string, chain: Chain = this.chain): Promise<void> {
+    return this.apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: this.id },
+      stringData: { 'tls.crt': chain.pem, 'tls.key': chain.keyPem },
+    });
+  }
+
+  getRequest(name: string): Promise<ImageSignatureRequest> {
+    return this.plane.get<ImageSignatureRequest>('isr', name, '-n', this.id);
+  }
+
+  /** Waits until a condition of a request is as wanted, for its newest generation. */
+  async waitForRequest(name: string, type: string, status: string, reason?: string): Promise<ImageSignatureRequest> {
+    return waitFor(
+      `isr/${name} to have ${type}=${status} ${reason ?? ''}`,
+      async () => {
+        const request = await this.getRequest(name);
+        const condition = request.status?.conditions?.find((candidate) => candidate.type === type);
+        const holds =
+          condition?.status === status &&
+          (reason === undefined || condition.reason === reason) &&
+          condition.observedGeneration === request.metadata.generation;
+        return holds ? request : undefined;
+      },
+      45_000,
+      150,
+    );
+  }
+
+  /** Creates a pod, and says of its containers what a kubelet would: there is none here. */
+  async runPod(name: string, containers: Readonly<Record<string, RunningImage>>, spec: object = {}): Promise<void> {
+    const entries = Object.entries(containers);
+    await this.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: this.id },
+      spec: { ...spec, containers: entries.map(([container, { image }]) => ({ name: container, image })) },
+    });
+    const running = { running: { startedAt: '2026-01-01T00:00:00Z' } };
+    const status = {
+      phase: 'Running',
+      containerStatuses: entries.map(([container, { image, imageID }]) => ({
+        name: container,
+        image,
+        imageID,
+        ready: true,
+        started: true,
+        restartCount: 0,
+        state: running,
+      })),
+    };
+    await this.plane.ok([
+      'patch',
+      'pod',
+      name,
+      '-n',
+      this.id,
+      '--subresource=status',
+      '-p',
+      JSON.stringify({ status }),
+    ]);
+  }
+
+  /** The condition of ours on a pod; undefined while there is none. */
+  async podCondition(name: string): Promise<Condition | undefined> {
+    const pod = await this.plane.get<{ readonly status: { readonly conditions?: readonly Condition[] } }>(
+      'pod',
+      name,
+      '-n',
+      this.id,
+    );
+    return pod.status.conditions?.find(({ type }) => type === POD_CONDITION);
+  }
+
+  waitForPod(name: string, status: string, reason: string, timeoutMs = 30_000): Promise<Condition> {
+    return waitFor(
+      `pod ${name} to have ${POD_CONDITION}=${status}, reason ${reason}`,
+      async () => {
+        const condition = await this.podCondition(name);
+        return condition?.status === status && condition.reason === reason ? condition : undefined;
+      },
+      timeoutMs,
+      100,
+    );
+  }
+
+  /** The notes of events about an object, by their reason. */
+  async eventNotes(kind: string, name: string, reason: string): Promise<readonly string[]> {
+    const { items } = await this.plane.get<{
+      readonly items: readonly {
+        readonly reason: string;
+        readonly note: string;
+        readonly regarding: { readonly kind: string; readonly name: string };
+      }[];
+    }>('events.events.k8s.io', '-n', this.id);
+    return items
+      .filter((event) => event.reason === reason && event.regarding.kind === kind && event.regarding.name === name)
+      .map((event) => event.note);
+  }
+
+  /** Stops what was started, and deletes what was created. */
+  async stop(): Promise<void> {
+    const { plane, id } = this;
+    await plane.kubectl(['delete', 'isr', '--all', '-n', id, '--timeout=20s', '--ignore-not-found']);
+    await this.operator.stop();
+    await plane.kubectl(['delete', 'tst', `${id}-ca`, `${id}-signingauthority`, '--ignore-not-found']);
+    await plane.kubectl(['delete', 'tp', id, '--ignore-not-found']);
+    await plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']);
+    await plane.kubectl(['delete', 'namespace', id, '--wait=false']);
+    await this.registry.stop();
+    await this.aws.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #object(kind: string, name: string): object {
+    return { apiVersion: 'sealwatch.dev/v1alpha1', kind, metadata: { name } };
+  }
+}
+
+/** Starts a scenario; what was started is stopped when a later part fails. */
+export async function startScenario(
+  plane: ControlPlaneClient,
+  name: string,
+  options: ScenarioOptions = {},
+): Promise<Scenario> {
+  const id = `${name}-${randomBytes(3).toString('hex')}`;
+  const registry = await startRegistry(
+    options.registry ?? 'referrers',
+    options.basic === undefined ? {} : { basic: options.basic },
+  );
+  const aws = await startAwsEmulator({ region: REGION });
+  aws.createProfile({ name: id.replaceAll('-', '_'), validity: { value: 12, type: 'MONTHS' } });
+  const folder = await mkdtemp(join(tmpdir(), 'sealwatch-scenario-'));
+  const grants = options.grants ?? [{ namespaces: [id], profileArns: ['*'], roleArns: ['*'], repositories: ['*'] }];
+  await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
+  try {
+    await plane.ok(['create', 'namespace', id]);
+    const operator = await startOperator({
+      kubeconfigPath: plane.kubeconfigPath,
+      args: [
+        '--config',
+        join(folder, 'config.yaml'),
+        '--plain-http-hosts',
+        registry.host,
+        '--allow-addresses',
+        '127.0.0.0/8',
+        '--signer-endpoint',
+        aws.endpoint,
+        '--sts-endpoint',
+        aws.endpoint,
+        '--sweep-interval',
+        '2s',
+        '--trust-store-refresh',
+        '2s',
+        ...(options.args ?? []),
+      ],
+      env: {
+        AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+      },
+    });
+    const chain = await createChain({ subject: 'C=US,ST=WA,O=Acme,CN=Acme Image Signing' });
+    return new Scenario({ plane, registry, aws, operator, chain, id, folder });
+  } catch (error) {
+    await registry.stop();
+    await aws.stop();
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
