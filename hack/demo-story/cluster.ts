@@ -62,12 +62,19 @@ export async function runPodOf(
 }
 
 /** Waits until a pod's condition has a status and reason; gives the condition. */
-export async function waitForPod(plane: ControlPlane, pod: string, status: 'True' | 'False', reason: string): Promise<PodCondition> {
+export async function waitForPod(
+  plane: ControlPlane,
+  pod: string,
+  status: 'True' | 'False',
+  reason: string,
+): Promise<PodCondition> {
   return waitFor(
     `pod ${pod} to have ${CONDITION}=${status}, reason ${reason}`,
     async () => {
       const { status: found } = await plane.get<Pod>('pod', pod, '-n', 'shop');
-      return found.conditions?.find((condition) => condition.type === CONDITION && condition.status === status && condition.reason === reason);
+      return found.conditions?.find(
+        (condition) => condition.type === CONDITION && condition.status === status && condition.reason === reason,
+      );
     },
     60_000,
     100,

@@ -10,7 +10,9 @@ if (unknown !== undefined) {
 }
 
 narrator.say('Sealwatch: who signed what runs here, and does it still hold?');
-narrator.say('A real kube-apiserver, etcd, kube-controller-manager and registry; AWS is emulated; there is no kubelet.');
+narrator.say(
+  'A real kube-apiserver, etcd, kube-controller-manager and registry; AWS is emulated; there is no kubelet.',
+);
 let interrupted = false;
 const stopped = Promise.withResolvers<void>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -26,7 +28,9 @@ try {
   if (!interrupted) {
     narrator.done('The whole story came true.');
     if (!exits) {
-      narrator.say(`\nIt stays up until Ctrl-C. In another terminal:\n  export KUBECONFIG=${stage.plane.kubeconfigPath}`);
+      narrator.say(
+        `\nIt stays up until Ctrl-C. In another terminal:\n  export KUBECONFIG=${stage.plane.kubeconfigPath}`,
+      );
       narrator.say(`  export PATH="${stage.plane.address.kubectlPath.replace(/\/kubectl$/, '')}:$PATH"`);
       narrator.say('  kubectl get tst,tp,isr -A\n  kubectl describe isr web -n shop');
       await stopped.promise;

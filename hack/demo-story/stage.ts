@@ -32,7 +32,12 @@ export interface Stage {
   readonly operator: OperatorProcess;
   /** Signs with a key of its own, trusted by the samples' policy. */
   readonly acme: Chain;
-  readonly images: { readonly web: PushedImage; readonly api: PushedImage; readonly apiNext: PushedImage; readonly hotfix: PushedImage };
+  readonly images: {
+    readonly web: PushedImage;
+    readonly api: PushedImage;
+    readonly forged: PushedImage;
+    readonly hotfix: PushedImage;
+  };
   readonly stop: () => Promise<void>;
 }
 
@@ -60,7 +65,7 @@ export async function setStage(): Promise<Stage> {
     const images = {
       web: await pushImage(registry.host, 'shop/web', 'v1'),
       api: await pushImage(registry.host, 'shop/api', 'v1'),
-      apiNext: await pushImage(registry.host, 'shop/api', 'v2'),
+      forged: await pushImage(registry.host, 'tools/migrate', 'v2'),
       hotfix: await pushImage(registry.host, 'tools/migrate', 'hotfix'),
     };
     await pushImage(registry.host, 'tools/migrate', 'v1');
@@ -84,7 +89,12 @@ async function installCluster(plane: ControlPlane, signerRootPem: string, acme: 
   await plane.ok(['apply', '-k', 'config/rbac']);
   const roots = { 'aws-signer.pem': signerRootPem, 'acme.pem': acme.rootPem };
   await plane.apply(
-    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'trust-roots', namespace: 'sealwatch-system' }, data: roots }),
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'trust-roots', namespace: 'sealwatch-system' },
+      data: roots,
+    }),
   );
   await plane.ok(['create', 'namespace', 'shop']);
   await plane.apply(
@@ -98,7 +108,12 @@ async function installCluster(plane: ControlPlane, signerRootPem: string, acme: 
   );
 }
 
-async function startDemoOperator(plane: ControlPlane, proxy: NameProxy, aws: AwsEmulator, folder: string): Promise<OperatorProcess> {
+async function startDemoOperator(
+  plane: ControlPlane,
+  proxy: NameProxy,
+  aws: AwsEmulator,
+  folder: string,
+): Promise<OperatorProcess> {
   const config = join(folder, 'config.yaml');
   await writeFile(config, GRANTS);
   const token = await plane.tokenFor('sealwatch-system', 'sealwatch');

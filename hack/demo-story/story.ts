@@ -1,16 +1,20 @@
-import { RevokeSignatureCommand, SignerClient } from '@aws-sdk/client-signer';
 import { setTimeout as delay } from 'node:timers/promises';
+import { RevokeSignatureCommand, SignerClient } from '@aws-sdk/client-signer';
 import { signatureAnnotations, signEnvelope } from '../../src/notary/index.ts';
 import { anonymous, parseReference, pushSignature, RegistryClient } from '../../src/oci/index.ts';
 import { createDispatcher } from '../../src/transport/index.ts';
-import { waitFor } from '../../test/support/processes.ts';
 import { createChain } from '../../test/support/pki.ts';
+import { waitFor } from '../../test/support/processes.ts';
 import { runPodOf, show, showEvents, showPods, waitForPod } from './cluster.ts';
 import { narrator } from './narrator.ts';
 import { ACCOUNT, REGION, REGISTRY_NAME, type Stage, SWEEP_SECONDS } from './stage.ts';
 
 interface Request {
-  readonly status?: { readonly images?: readonly { readonly signatures?: readonly { readonly jobArn?: string; readonly expiresAt?: string }[] }[] };
+  readonly status?: {
+    readonly images?: readonly {
+      readonly signatures?: readonly { readonly jobArn?: string; readonly expiresAt?: string }[];
+    }[];
+  };
 }
 
 /** Plays the whole story; rejects at the first step that does not come true. */
@@ -35,9 +39,13 @@ async function declare({ plane }: Stage): Promise<void> {
 async function sign({ plane }: Stage): Promise<void> {
   narrator.step('The requests sign: one with AWS Signer, one with a key of its own; a third one only verifies');
   await plane.ok(['wait', '--for=condition=Ready', 'isr/web', 'isr/migrate', '-n', 'shop', '--timeout=60s']);
-  await waitFor('isr/api to be told', async () => /False/.test(await plane.ok(['get', 'isr', 'api', '-n', 'shop', '--no-headers'])));
+  await waitFor('isr/api to be told', async () =>
+    /False/.test(await plane.ok(['get', 'isr', 'api', '-n', 'shop', '--no-headers'])),
+  );
   await show(plane, 'get', 'isr', '-n', 'shop');
-  narrator.look('web and migrate are signed and verified. api is not READY: nobody signed it, and its request may only verify.');
+  narrator.look(
+    'web and migrate are signed and verified. api is not READY: nobody signed it, and its request may only verify.',
+  );
 }
 
 async function runTrusted(stage: Stage): Promise<string> {
@@ -64,27 +72,36 @@ async function runUntrusted({ plane, images, registry }: Stage): Promise<void> {
     timeoutMs: 10_000,
   });
   const stranger = await createChain({ subject: 'C=US,ST=WA,O=Acme,CN=Acme Image Signing', caName: 'Stranger' });
-  const { mediaType, digest, size } = images.apiNext;
+  const { mediaType, digest, size } = images.forged;
   const subject = { mediaType, digest, size };
   const now = new Date();
   const { certificates, key } = stranger;
-  const envelope = await signEnvelope({ subject, key, certificates, format: 'JWS', signingTime: now, signingAgent: 'stranger/1' });
+  const envelope = await signEnvelope({
+    subject,
+    key,
+    certificates,
+    format: 'JWS',
+    signingTime: now,
+    signingAgent: 'stranger/1',
+  });
   await pushSignature(
     client,
-    parseReference(`${registry.host}/shop/api@${digest}`),
+    parseReference(`${registry.host}/tools/migrate@${digest}`),
     subject,
     { envelope: envelope.bytes, mediaType: envelope.mediaType, annotations: signatureAnnotations(certificates, now) },
     AbortSignal.timeout(10_000),
   );
   await plane.ok(['create', 'deployment', 'api', '-n', 'shop', `--image=${REGISTRY_NAME}/shop/api:v1`]);
-  await plane.ok(['create', 'deployment', 'api-next', '-n', 'shop', `--image=${REGISTRY_NAME}/shop/api:v2`]);
+  await plane.ok(['create', 'deployment', 'migrate', '-n', 'shop', `--image=${REGISTRY_NAME}/tools/migrate:v2`]);
   const api = await runPodOf(plane, 'api', `${REGISTRY_NAME}/shop/api`, images.api.digest);
-  const next = await runPodOf(plane, 'api-next', `${REGISTRY_NAME}/shop/api`, images.apiNext.digest, 'api');
+  const forged = await runPodOf(plane, 'migrate', `${REGISTRY_NAME}/tools/migrate`, images.forged.digest);
   await waitForPod(plane, api, 'False', 'Unsigned');
-  await waitForPod(plane, next, 'False', 'Untrusted');
+  await waitForPod(plane, forged, 'False', 'Untrusted');
   await showPods(plane);
   await showEvents(plane, 'ImageUntrusted');
-  narrator.look("The stranger took Acme's name, but its certificates are in no trust store. The Deployment is told as well as its pod.");
+  narrator.look(
+    "The stranger took Acme's name, but not its key: the root is in no trust store. The Deployment is told as well as its pod.",
+  );
 }
 
 async function revoke({ plane, aws }: Stage, pod: string): Promise<void> {
@@ -94,17 +111,22 @@ async function revoke({ plane, aws }: Stage, pod: string): Promise<void> {
   if (jobArn === undefined) throw new Error('isr/web names no signing job in its status');
   const signer = new SignerClient({ region: REGION, endpoint: aws.endpoint, credentials: aws.credentials });
   const jobId = jobArn.slice(jobArn.lastIndexOf('/') + 1);
-  await signer.send(new RevokeSignatureCommand({ jobId, jobOwner: ACCOUNT, reason: 'the build machine was compromised' }));
+  await signer.send(
+    new RevokeSignatureCommand({ jobId, jobOwner: ACCOUNT, reason: 'the build machine was compromised' }),
+  );
   const revokedAt = Date.now();
   narrator.command(`aws signer revoke-signature --job-id ${jobId} --reason 'the build machine was compromised'`, '');
   await waitForPod(plane, pod, 'False', 'Revoked');
   const seconds = (Date.now() - revokedAt) / 1_000;
-  if (seconds > SWEEP_SECONDS + 2) throw new Error(`flagged after ${seconds} s; expected the sweep interval, ${SWEEP_SECONDS} s, at most 2 s more`);
+  if (seconds > SWEEP_SECONDS + 2)
+    throw new Error(`flagged after ${seconds} s; expected the sweep interval, ${SWEEP_SECONDS} s, at most 2 s more`);
   await showPods(plane);
   const events = await showEvents(plane, 'ImageRevoked');
   if (!events.includes(jobArn)) throw new Error(`the event does not name ${jobArn}`);
   await show(plane, 'get', 'isr', 'web', '-n', 'shop');
-  narrator.look(`Flagged ${seconds.toFixed(1)} s after the revocation (the sweep interval is ${SWEEP_SECONDS} s), with the ARN of the job. It is not signed again by itself.`);
+  narrator.look(
+    `Flagged ${seconds.toFixed(1)} s after the revocation (the sweep interval is ${SWEEP_SECONDS} s), with the ARN of the job. It is not signed again by itself.`,
+  );
 }
 
 async function expire({ plane, images }: Stage): Promise<string> {
@@ -114,7 +136,10 @@ async function expire({ plane, images }: Stage): Promise<string> {
       apiVersion: 'sealwatch.dev/v1alpha1',
       kind: 'ImageSignatureRequest',
       metadata: { name: 'hotfix', namespace: 'shop' },
-      spec: { images: [`${REGISTRY_NAME}/tools/migrate:hotfix`], sign: { key: { secretRef: { name: 'acme-signer' } }, expiry: '20s' } },
+      spec: {
+        images: [`${REGISTRY_NAME}/tools/migrate:hotfix`],
+        sign: { key: { secretRef: { name: 'acme-signer' } }, expiry: '20s' },
+      },
     }),
   );
   await plane.ok(['wait', '--for=condition=Ready', 'isr/hotfix', '-n', 'shop', '--timeout=30s']);
@@ -132,19 +157,35 @@ async function expire({ plane, images }: Stage): Promise<string> {
   const late = Date.now() - Date.parse(expiresAt);
   if (late > 2_000) throw new Error(`flagged ${late} ms after ${expiresAt}`);
   await showPods(plane);
-  narrator.look(`It expired at ${expiresAt} and the pod was flagged at ${condition.lastTransitionTime}: by timer, not by polling.`);
+  narrator.look(
+    `It expired at ${expiresAt} and the pod was flagged at ${condition.lastTransitionTime}: by timer, not by polling.`,
+  );
   return pod;
 }
 
 async function signAnew({ plane }: Stage, web: string, hotfix: string): Promise<void> {
-  narrator.step('Both images are signed anew: the revoked one because a person asks for it, the expired one by its request');
+  narrator.step(
+    'Both images are signed anew: the revoked one because a person asks for it, the expired one by its request',
+  );
   const now = `${new Date().toISOString().slice(0, 19)}Z`;
   await show(plane, 'annotate', 'isr', 'web', '-n', 'shop', `sealwatch.dev/sign-anew-requested-at=${now}`);
-  await show(plane, 'patch', 'isr', 'hotfix', '-n', 'shop', '--type=merge', '-p', '{"spec":{"suspend":false,"sign":{"expiry":"8760h"}}}');
+  await show(
+    plane,
+    'patch',
+    'isr',
+    'hotfix',
+    '-n',
+    'shop',
+    '--type=merge',
+    '-p',
+    '{"spec":{"suspend":false,"sign":{"expiry":"8760h"}}}',
+  );
   await waitForPod(plane, web, 'True', 'AllTrusted');
   await waitForPod(plane, hotfix, 'True', 'AllTrusted');
   await plane.ok(['wait', '--for=condition=Ready', 'isr/web', 'isr/hotfix', '-n', 'shop', '--timeout=30s']);
   await showPods(plane);
   await show(plane, 'get', 'isr', '-n', 'shop');
-  narrator.look('The pods are trusted again, without a restart: what counts is the image, and the image has a good signature.');
+  narrator.look(
+    'The pods are trusted again, without a restart: what counts is the image, and the image has a good signature.',
+  );
 }

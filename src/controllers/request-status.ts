@@ -13,6 +13,7 @@ import { signerAttributes } from '../aws/index.ts';
 import { removeCondition, setCondition } from '../kubernetes/index.ts';
 import { distinguishedNameOf } from '../notary/index.ts';
 import type { EvaluatedSignature, ImageEvaluation } from '../verification/index.ts';
+import { count } from './wording.ts';
 
 /** design.md, "Status stays small". */
 const MAX_SIGNATURES_PER_IMAGE = 10;
@@ -300,11 +301,6 @@ function bounded(status: ImageSignatureRequestStatus): ImageSignatureRequestStat
     result = { ...status, images: [...images] };
   }
   return result;
-}
-
-/** `2 images`, `1 image`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 function optional<K extends string>(key: K, value: string | undefined): { readonly [P in K]?: string } {

@@ -8,6 +8,7 @@ import { VERDICTS_WORST_FIRST, type VerdictType } from '../api/verdict.ts';
 import { removeCondition, setCondition } from '../kubernetes/index.ts';
 import type { ImageKey, PolicySet, PolicyState, TrustStoreSet, VerdictStore } from '../verification/index.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
+import { count } from './wording.ts';
 
 export interface TrustPolicyControllerOptions {
   readonly context: ControllerContext;
@@ -94,7 +95,7 @@ export class TrustPolicyController {
     }
     const lost = state.conflicts.length;
     return lost === 0
-      ? { status: 'True', reason: 'PolicyInForce', message: `${state.statements.length} statements in force` }
+      ? { status: 'True', reason: 'PolicyInForce', message: `${count(state.statements.length, 'statement')} in force` }
       : { status: 'False', reason: 'ScopeConflict', message: conflictMessage(state) };
   }
 

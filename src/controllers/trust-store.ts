@@ -8,6 +8,7 @@ import { distinguishedNameOf, NotaryError, parseTrustStore, type TrustStoreCerti
 import type { TrustStoreSet } from '../verification/index.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
 import { readKey } from './object-data.ts';
+import { count } from './wording.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -160,13 +161,15 @@ export class TrustStoreController {
   ): readonly Condition[] {
     const observedGeneration = object.metadata.generation ?? 0;
     const kept =
-      certificates.length > 0 ? `; the last good bundle (${certificates.length} certificates) stays in force` : '';
+      certificates.length > 0
+        ? `; the last good bundle (${count(certificates.length, 'certificate')}) stays in force`
+        : '';
     const ready =
       loaded.kind === 'loaded'
         ? ({
             status: 'True',
             reason: 'CertificatesLoaded',
-            message: `${certificates.length} certificates in force`,
+            message: `${count(certificates.length, 'certificate')} in force`,
           } as const)
         : ({ status: 'False', reason: loaded.reason, message: `${loaded.message}${kept}` } as const);
     const soon = certificates.filter(
