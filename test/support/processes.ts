@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { unwatch, watch } from './watchdog.ts';
 
 const MAX_OUTPUT = 64 * 1024;
+const LAST_WORDS_MS = 1_000;
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const running = new Set<ManagedProcess>();
 
@@ -40,9 +41,14 @@ export class ManagedProcess {
     this.#child.stderr?.setEncoding('utf8').on('data', take);
     const { promise, resolve } = Promise.withResolvers<number | string>();
     this.exited = promise;
-    // The id of a process that exited may be another's soon: forgotten at once. Its last words come with `close`.
-    this.#child.once('exit', () => this.#forget());
-    this.#child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+    this.#child.once('exit', (code, signal) => {
+      // Its id may be another's soon.
+      this.#forget();
+      const end = (): void => resolve(code ?? signal ?? 'unknown');
+      // Its last words come before `close`, which waits for whatever processes it has left behind.
+      this.#child.once('close', end);
+      setTimeout(end, LAST_WORDS_MS).unref();
+    });
     this.#child.once('error', (error) => {
       this.#forget();
       this.#failed = true;
