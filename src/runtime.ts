@@ -33,6 +33,7 @@ import {
   createPolicySet,
   type ImageKey,
   ImageVerifier,
+  imageKey,
   type PolicySet,
   RevocationSweep,
   systemClock,
@@ -146,6 +147,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       to().add(key);
     };
   };
+  /** The counts in the status of the TrustPolicy that a statement (`policy/statement`) is of. */
+  const countAnew = (statement: string | undefined): void => {
+    if (statement === undefined) return;
+    policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
+  };
   const reevaluateAll = (): void => {
     for (const key of workloads.images()) imageQueue.add(key);
     for (const key of requests.keys()) requestQueue.add(key);
@@ -186,8 +192,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const pods = watchNamespaces<ProjectedPod>(options, PODS, {
     project: projectPod,
     onChange: (key, _old, now) => {
+      const before = imagesOfPod(key, workloads);
       const { changedImages } = workloads.update(key, now);
       for (const image of changedImages) imageQueue.add(image);
+      const after = imagesOfPod(key, workloads);
+      if (before.join() !== after.join()) {
+        for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
+      }
       podQueue.add(key);
     },
   });
@@ -257,10 +268,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   verdicts.onChange((key, now, before) => {
     for (const pod of workloads.podsOf(key)) podQueue.add(pod);
-    for (const statement of [now.statement, before?.statement]) {
-      if (statement !== undefined)
-        policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
-    }
+    countAnew(now.statement);
+    countAnew(before?.statement);
   });
   metrics.observe({
     queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
@@ -370,12 +379,14 @@ function pickMetadata(
   };
 }
 
+function imagesOfPod(key: ObjectKey, workloads: WorkloadIndex): readonly ImageKey[] {
+  return workloads
+    .containersOfPod(key)
+    .flatMap(({ image }) => (image.kind === 'resolved' ? [imageKey(image.repository, image.digest)] : []));
+}
+
 function* imagesByPod(pods: Objects<ProjectedPod>, workloads: WorkloadIndex): Iterable<readonly ImageKey[]> {
-  for (const key of pods.keys()) {
-    yield workloads
-      .containersOfPod(key)
-      .flatMap(({ image }) => (image.kind === 'resolved' ? [`${image.repository}@${image.digest}`] : []));
-  }
+  for (const key of pods.keys()) yield imagesOfPod(key, workloads);
 }
 
 /** One map over all watched namespaces. */
