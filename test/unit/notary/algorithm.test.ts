@@ -1,4 +1,4 @@
-import { constants, generateKeyPairSync, sign } from 'node:crypto';
+import { constants, createSecretKey, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { signatureAlgorithmOf, thumbprints, verifyWithAlgorithm } from '../../../src/notary/index.ts';
 import { createChain, KEY_TYPES, type KeyType } from '../../support/pki.ts';
@@ -49,6 +49,10 @@ describe('the algorithm of a signature (notary.md B5)', () => {
     const pss = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
     expect(verifyWithAlgorithm('PS256', leaf.publicKey, data, sign('sha256', data, pss))).toBe(true);
     expect(verifyWithAlgorithm('PS256', leaf.publicKey, data, sign('sha256', data, key))).toBe(false);
+  });
+
+  it('is none for a symmetric key', () => {
+    expect(() => signatureAlgorithmOf(createSecretKey(Buffer.alloc(32)))).toThrow(/found a symmetric key/);
   });
 
   it('refuses a signature of another key', async () => {

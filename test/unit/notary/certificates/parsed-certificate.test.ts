@@ -82,6 +82,15 @@ describe('a well-signed certificate is refused for an extension that is not DER'
   });
 });
 
+it('a certificate that names two different signature algorithms is refused (E2)', () => {
+  const sha256 = Buffer.from('06082a8648ce3d040302', 'hex');
+  const raw = Buffer.from(good);
+  const outer = raw.lastIndexOf(sha256);
+  expect(outer).toBeGreaterThan(raw.indexOf(sha256));
+  raw.writeUInt8(3, outer + sha256.length - 1);
+  expect(() => checkChain([new X509Certificate(raw)], 'codeSigning')).toThrow(/two different signature algorithms/);
+});
+
 it('the fields are the bytes as received', () => {
   const [certificate] = certificates;
   if (certificate === undefined) throw new Error('no certificate');

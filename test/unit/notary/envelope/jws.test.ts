@@ -511,6 +511,16 @@ describe('a JWS envelope is refused for', () => {
     expect(decided(await verify(Buffer.from(good.replace(value, changed))))).toBe(FAILED);
   });
 
+  it('more than 32 MiB (A6)', async () => {
+    const bytes = Buffer.alloc(32 * 1024 * 1024 + 1, ' ');
+    expect((await verify(bytes)).decisive?.reason).toMatch(/at most 33554432 bytes/);
+    expect((await verify(bytes.subarray(1))).decisive?.reason).toMatch(/not JSON/);
+  });
+
+  it.each(['[]', 'null', '"x"', '1'])('a payload that is %s (B7)', async (payload) => {
+    expect((await verify(envelopeOf({ payload }))).decisive?.reason).toMatch(/payload: expected an object/);
+  });
+
   it('invalid UTF-8 (B1)', async () => {
     const bytes = Buffer.concat([Buffer.from('{"payload":"'), Buffer.from([0xff]), Buffer.from('"}')]);
     expect((await verify(bytes)).decisive?.reason).toMatch(/not valid UTF-8/);
