@@ -11,26 +11,41 @@ export interface Violation {
   readonly rule: string;
 }
 
-// `import ... from 'x'`, `export ... from 'x'`, `import 'x'`, `import('x')`.
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"\n]+)['"]/g;
+// `import ... from 'x'`, `export ... from 'x'` and `import 'x'` as the formatter writes them, and `import('x')`.
+const IMPORT = /^(?:import|export)\s(?:[^'";]*?\sfrom\s)?['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/gm;
 
-/** Finds every import below a folder that points upwards, or out of it. */
-export function checkLayering(sourceFolder: string): readonly Violation[] {
+/** What the modules of a folder may use. */
+export interface Surroundings {
+  /** Modules that have an index.ts: others use them through it. */
+  readonly faces: ReadonlySet<string>;
+  /** Packages that are there at run time. */
+  readonly dependencies: ReadonlySet<string>;
+}
+
+/**
+ * Finds every import below a folder that points upwards, or out of it.
+ * @param dependencies packages that are there at run time
+ */
+export function checkLayering(sourceFolder: string, dependencies: readonly string[]): readonly Violation[] {
   const files = readdirSync(sourceFolder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const faces = new Set(files.filter((file) => /^[^/\\]+[/\\]index\.ts$/.test(file)).map(moduleOf));
-  return files.toSorted().flatMap((file) => checkFile(file, readFileSync(join(sourceFolder, file), 'utf8'), faces));
+  const surroundings = { faces, dependencies: new Set(dependencies) };
+  return files
+    .toSorted()
+    .flatMap((file) => checkFile(file, readFileSync(join(sourceFolder, file), 'utf8'), surroundings));
 }
 
 /**
  * Checks the imports of one file.
  * @param file path within the source folder
- * @param faces modules that have an index.ts: others use them through it
  */
-export function checkFile(file: string, text: string, faces: ReadonlySet<string> = new Set()): readonly Violation[] {
+export function checkFile(file: string, text: string, { faces, dependencies }: Surroundings): readonly Violation[] {
   const violations: Violation[] = [];
   for (const match of text.matchAll(IMPORT)) {
-    const imported = match[1] ?? '';
-    const rule = imported.startsWith('.') ? brokenByOwn(file, imported, faces) : brokenByPackage(file, imported);
+    const imported = match[1] ?? match[2] ?? '';
+    const rule = imported.startsWith('.')
+      ? brokenByOwn(file, imported, faces)
+      : brokenByPackage(file, imported, dependencies);
     if (rule !== undefined) {
       violations.push({ file, line: text.slice(0, match.index).split('\n').length, imported, rule });
     }
@@ -56,10 +71,13 @@ function brokenByOwn(file: string, imported: string, faces: ReadonlySet<string>)
   return `imports point downwards: ${to} stands ${where} ${from} (${names(toLayer)} | ${names(fromLayer)})`;
 }
 
-function brokenByPackage(file: string, imported: string): string | undefined {
+function brokenByPackage(file: string, imported: string, dependencies: ReadonlySet<string>): string | undefined {
   const module = moduleOf(file);
   const forbidden = FORBIDDEN_PACKAGES.find((each) => each.module === module && each.packages.test(imported));
-  return forbidden === undefined ? undefined : `${module} does not import ${imported}: ${forbidden.why}`;
+  if (forbidden !== undefined) return `${module} does not import ${imported}: ${forbidden.why}`;
+  if (imported.startsWith('node:')) return undefined;
+  const name = imported.split('/', imported.startsWith('@') ? 2 : 1).join('/');
+  return dependencies.has(name) ? undefined : `${name} is not among the dependencies that package.json installs to run`;
 }
 
 /** The first folder of a path, or the name of a file at the top. */
