@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import 'reflect-metadata';
 import pino from 'pino';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { SealwatchOperator } from './operator.ts';

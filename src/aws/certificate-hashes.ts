@@ -1,6 +1,5 @@
 import { createHash, type X509Certificate } from 'node:crypto';
-import { AsnConvert } from '@peculiar/asn1-schema';
-import { Certificate } from '@peculiar/asn1-x509';
+import { parseCertificate } from '../notary/index.ts';
 
 /**
  * The certificate hashes that GetRevocationStatus asks for (aws.md): each is the hex SHA-384 of a certificate's
@@ -14,7 +13,5 @@ export function certificateHashes(certificates: readonly X509Certificate[]): str
 }
 
 function hashToBeSigned(certificate: X509Certificate): string {
-  const { tbsCertificateRaw } = AsnConvert.parse(certificate.raw, Certificate);
-  if (tbsCertificateRaw === undefined) throw new Error('the ASN.1 parser kept no raw TBSCertificate');
-  return createHash('sha384').update(Buffer.from(tbsCertificateRaw)).digest('hex');
+  return createHash('sha384').update(parseCertificate(certificate).tbsDer).digest('hex');
 }

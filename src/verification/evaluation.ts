@@ -30,6 +30,12 @@ export interface ImageEvaluation {
   readonly expiresAt?: Date;
 }
 
+/**
+ * The first of these that a signature has decides. Unknown: it might pass once the fault is over. Unread: an envelope
+ * of a format that is not supported; anyone who may push can add one, so it hides neither Revoked nor Expired.
+ */
+const RANKS = ['Trusted', 'Unknown', 'Revoked', 'Expired', 'Unread'] as const;
+
 /** Verdict and cause of all signatures together: any that passes wins; what might have passed is Unknown. */
 export function combine(
   signatures: readonly EvaluatedSignature[],
@@ -41,11 +47,11 @@ export function combine(
       cause: { reason: 'NoSignature', message: 'the image has no Notary Project signature' },
     };
   }
-  for (const verdict of ['Trusted', 'Unknown', 'Revoked', 'Expired'] as const) {
-    const decidedBy = signatures.find((signature) => signatureVerdict(signature) === verdict);
+  for (const rank of RANKS) {
+    const decidedBy = signatures.find((signature) => rankOf(signature) === rank);
     if (decidedBy === undefined) continue;
-    if (verdict === 'Trusted') return { verdict, decidedBy };
-    return { verdict, cause: causeOf(decidedBy), decidedBy };
+    if (rank === 'Trusted') return { verdict: rank, decidedBy };
+    return { verdict: rank === 'Unread' ? 'Unknown' : rank, cause: causeOf(decidedBy), decidedBy };
   }
   if (limit.truncated) {
     return {
@@ -70,10 +76,12 @@ export function changesAt(signatures: readonly EvaluatedSignature[]): Date | und
   return moments.length === 0 ? undefined : new Date(Math.min(...moments));
 }
 
-function signatureVerdict(signature: EvaluatedSignature): SignatureVerdict {
+function rankOf(signature: EvaluatedSignature): SignatureVerdict | 'Unread' {
   switch (signature.kind) {
-    case 'evaluated':
-      return signature.outcome.verdict;
+    case 'evaluated': {
+      const { verdict, envelope } = signature.outcome;
+      return verdict === 'Unknown' && envelope === undefined ? 'Unread' : verdict;
+    }
     case 'malformed':
       return 'Untrusted';
     case 'unreachable':
