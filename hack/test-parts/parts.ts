@@ -11,12 +11,14 @@ const CHECKS: readonly Part[] = [
   { name: 'lint', kind: 'check', command: 'biome', args: ['check', '.'] },
   { name: 'layering', kind: 'check', command: process.execPath, args: ['hack/layering/main.ts'] },
 ];
+/** Installs packages twice, so it comes last. */
+const IMAGE: Part = { name: 'image', kind: 'check', command: 'hack/image-check', args: [] };
 const SUITES = ['unit', 'conformance', 'integration', 'faults'];
 
 /** All parts in their order, without suites whose folder has no tests. */
 export function allParts(root: string): readonly Part[] {
   const suites = SUITES.filter((name) => hasTests(join(root, 'test', name)));
-  return [...CHECKS, ...suites.map((name): Part => ({ name, kind: 'suite' }))];
+  return [...CHECKS, ...suites.map((name): Part => ({ name, kind: 'suite' })), IMAGE];
 }
 
 function hasTests(folder: string): boolean {
