@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { parseChallenge } from '../../../src/oci/http-auth.ts';
+import { anonymous, chainCredentials, dockerConfigCredentials } from '../../../src/oci/index.ts';
+
+const signal = AbortSignal.timeout(60_000);
+const auth = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('credentials of a Docker config', () => {
+  const provider = dockerConfigCredentials(
+    JSON.stringify({
+      auths: {
+        'registry.example.com': { auth: auth('host:p') },
+        'registry.example.com/team': { auth: auth('team:p:with:colons') },
+        'https://index.docker.io/v1/': { username: 'hub', password: 'p' },
+        'empty.example.com': {},
+      },
+    }),
+  );
+
+  it.each([
+    ['registry.example.com', 'other/app', { kind: 'basic', username: 'host', password: 'p' }],
+    ['registry.example.com', 'team/app', { kind: 'basic', username: 'team', password: 'p:with:colons' }],
+    ['registry.example.com', 'team-b/app', { kind: 'basic', username: 'host', password: 'p' }],
+    ['docker.io', 'library/nginx', { kind: 'basic', username: 'hub', password: 'p' }],
+    ['empty.example.com', 'app', { kind: 'anonymous' }],
+    ['registry.example.com.evil.test', 'team/app', { kind: 'anonymous' }],
+    ['evil.test', 'registry.example.com/app', { kind: 'anonymous' }],
+  ])('for %s/%s', async (registry, repository, expected) => {
+    expect(await provider.credentialsFor(registry, repository, signal)).toEqual(expected);
+  });
+
+  it.each(['not json', '{}', '{"auths":[]}', '{"auths":{"h":{"auth":"bm9jb2xvbg=="}}}'])(
+    '%s is refused, and not quoted',
+    (text) => {
+      expect(() => dockerConfigCredentials(text)).toThrow(/^Docker config: /);
+      expect(() => dockerConfigCredentials(text)).not.toThrow(/nocolon|bm9j/);
+    },
+  );
+
+  it('the first provider of a chain that knows any wins', async () => {
+    const chain = chainCredentials(anonymous, provider);
+    expect(await chain.credentialsFor('registry.example.com', 'x', signal)).toMatchObject({ username: 'host' });
+    expect(await chainCredentials().credentialsFor('registry.example.com', 'x', signal)).toEqual({ kind: 'anonymous' });
+  });
+});
+
+describe('a challenge', () => {
+  it.each([
+    ['Basic realm="x"', { kind: 'basic' }],
+    [
+      'bearer realm="https://a.test/t",service="s",scope="repository:a:pull,push"',
+      { kind: 'bearer', realm: 'https://a.test/t', service: 's', scope: 'repository:a:pull,push' },
+    ],
+    ['Bearer service="s"', undefined],
+    ['Bearer realm="not a url"', undefined],
+    ['Negotiate', undefined],
+    ['', undefined],
+  ])('%s', (header, expected) => {
+    expect(parseChallenge(header)).toEqual(expected);
+  });
+});
