@@ -32,8 +32,8 @@ const MAX_REVOKED = 20;
 export function createSignerPlugin(service: StatusSource): VerificationPlugin {
   return {
     name: SIGNER_PLUGIN_NAME,
-    // What AWS Signer asks for in its envelopes; all that the plugin of this version checks is checked here.
-    version: '1.0.0',
+    // The plugin's first public release: all that it checks is checked here. Signer's envelopes ask for no version so far.
+    version: '1.0.298',
     attributes: new Set([ATTRIBUTE_SIGNING_JOB, ATTRIBUTE_PROFILE_VERSION, ATTRIBUTE_PROFILE_ALIAS]),
     refuse: (envelope) => {
       const attributes = readSignature(envelope);

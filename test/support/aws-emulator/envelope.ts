@@ -23,7 +23,6 @@ export function createEnvelope(input: EnvelopeInput): Buffer {
     'io.cncf.notary.expiry': wholeSeconds(input.expiresAt),
     'io.cncf.notary.signingScheme': 'notary.x509.signingAuthority',
     'io.cncf.notary.verificationPlugin': 'com.amazonaws.signer.notation.plugin',
-    'io.cncf.notary.verificationPluginMinVersion': '1.0.0',
   };
   const protectedHeader = encode(
     JSON.stringify({
@@ -41,10 +40,7 @@ export function createEnvelope(input: EnvelopeInput): Buffer {
   const envelope = {
     payload,
     protected: protectedHeader,
-    header: {
-      x5c: input.certificate.chain.map((der) => der.toString('base64')),
-      'io.cncf.notary.signingAgent': 'aws-signer/1.0.0',
-    },
+    header: { x5c: input.certificate.chain.map((der) => der.toString('base64')) },
     signature: encode(signature),
   };
   return Buffer.from(JSON.stringify(envelope), 'utf8');
