@@ -241,6 +241,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     verifyIntervalMs: config.verifyIntervalMs,
     isRunning: (key) => workloads.podsOf(key).length > 0,
     isRequested: (key) => requestController.requestsOf(key).length > 0,
+    onForgotten: (verdict) => countAnew(verdict?.statement),
     onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
   });
   const podController = new PodController({

@@ -1,3 +1,4 @@
+import type { ImageVerdict } from '../api/image-verdict.ts';
 import { signerAttributes } from '../aws/index.ts';
 import type { RegistryClient } from '../oci/index.ts';
 import {
@@ -27,6 +28,8 @@ export interface ImageControllerOptions {
   readonly isRunning: (key: ImageKey) => boolean;
   /** Whether any request names the image: its own reconcile then keeps the verdict. */
   readonly isRequested: (key: ImageKey) => boolean;
+  /** An image that nothing runs or requests any more went, with this verdict. */
+  readonly onForgotten?: (verdict: ImageVerdict | undefined) => void;
   readonly onVerified?: (evaluation: ImageEvaluation, durationMs: number) => void;
 }
 
@@ -44,9 +47,11 @@ export class ImageController {
     if (!this.#options.isRunning(key)) {
       this.#failures.delete(key);
       if (!this.#options.isRequested(key)) {
+        const verdict = verdicts.get(key);
         verifier.forget(key);
         verdicts.delete(key);
         sweep.setUses(key, []);
+        this.#options.onForgotten?.(verdict);
       }
       return {};
     }

@@ -36,11 +36,12 @@ export class PodController {
       return {};
     }
     const containers = this.#options.workloads.containersOfPod(key).map((container) => this.#judge(container));
-    const owner = await this.#options.owners.topOwner(
-      pod.metadata.ownerReferences ?? [],
-      pod.metadata.namespace,
-      signal,
-    );
+    // Only what is flagged, or was, names its owner: a healthy pod costs no request.
+    const isFlagged = containers.some(({ verdict }) => verdict !== undefined && BAD_VERDICTS.has(verdict.verdict));
+    const owner =
+      !isFlagged && pod.condition === undefined
+        ? undefined
+        : await this.#options.owners.topOwner(pod.metadata.ownerReferences ?? [], pod.metadata.namespace, signal);
     this.#options.metrics.setPod(key, { pod: pod.metadata, containers, ...(owner === undefined ? {} : { owner }) });
 
     const decision = podCondition(

@@ -172,7 +172,9 @@ function conditionsOf(input: RequestStatusInput, images: readonly ImageStatus[])
   if (input.problem !== undefined) {
     put(CONDITIONS.ready, { status: 'False', reason: input.problem.reason, message: input.problem.message });
     put(CONDITIONS.stalled, input.problem.terminal ? { status: 'True', ...pick(input.problem) } : undefined);
-    put(CONDITIONS.reconciling, input.problem.terminal ? undefined : { status: 'True', ...pick(input.problem) });
+    // Nothing moves while a request is suspended, and nothing is wrong with it.
+    const isMoving = !input.problem.terminal && input.problem.reason !== 'Suspended';
+    put(CONDITIONS.reconciling, isMoving ? { status: 'True', ...pick(input.problem) } : undefined);
     return conditions;
   }
   put(CONDITIONS.signed, input.signs ? signedState(input.images) : undefined);

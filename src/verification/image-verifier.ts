@@ -1,5 +1,12 @@
-import type { Descriptor, FindTrustStore } from '../notary/index.ts';
-import { type VerificationPlugin, type VerifySignatureInput, verifySignature } from '../notary/index.ts';
+import {
+  type Descriptor,
+  type FindTrustStore,
+  LEVELS,
+  type Statement,
+  type VerificationPlugin,
+  type VerifySignatureInput,
+  verifySignature,
+} from '../notary/index.ts';
 import {
   fetchSignature,
   isContentFault,
@@ -80,17 +87,10 @@ export class ImageVerifier {
     const repository = repositoryName(request.reference);
     const statement = this.#options.policies().select(repository);
     const base = { repository, evaluatedAt: this.#options.clock(), signatures: [], truncated: false };
-    if (statement === undefined) {
-      return {
-        ...base,
-        verdict: 'Uncovered',
-        cause: {
-          reason: 'NoStatementApplies',
-          message: `no TrustPolicy statement has the scope ${repository} or *: add one to have it checked`,
-        },
-      };
+    if (statement === undefined || statement.statement.level === 'skip') {
+      const unjudged = withoutJudgement(base, statement);
+      return request.exhaustive === true ? this.#readUnjudged(request, repository, unjudged, signal) : unjudged;
     }
-    if (statement.statement.level === 'skip') return { ...base, statement, verdict: 'Trusted' };
 
     let list: KeptList;
     try {
@@ -100,6 +100,36 @@ export class ImageVerifier {
       return { ...base, statement, verdict: 'Unknown', cause: registryCause(error) };
     }
     return this.#judge(request, repository, statement, list, signal);
+  }
+
+  /**
+   * Reads the signatures of an image whose verdict does not depend on them: whoever signs must know which there are.
+   * None of them is called Trusted, for nobody said whom to trust.
+   */
+  async #readUnjudged(
+    request: VerifyRequest,
+    repository: string,
+    unjudged: ImageEvaluation,
+    signal: AbortSignal,
+  ): Promise<ImageEvaluation> {
+    try {
+      const list = await this.#list(request, repository, signal);
+      const statement = { policy: '', name: '', statement: NOBODY_TRUSTED };
+      const { subject, signatures, truncated } = await this.#judge(request, repository, statement, list, signal);
+      return {
+        ...unjudged,
+        ...(subject === undefined ? {} : { subject }),
+        truncated,
+        signatures: signatures.map((signature) =>
+          signature.kind === 'evaluated'
+            ? { ...signature, outcome: { ...signature.outcome, verdict: 'Unknown' as const } }
+            : signature,
+        ),
+      };
+    } catch (error) {
+      if (!(error instanceof OciError)) throw error;
+      return { ...unjudged, verdict: 'Unknown', cause: registryCause(error) };
+    }
   }
 
   async #list(request: VerifyRequest, repository: string, signal: AbortSignal): Promise<KeptList> {
@@ -202,6 +232,33 @@ export class ImageVerifier {
     this.#signatures.set(repository, signature.digest, artifact);
     return artifact;
   }
+}
+
+/** Checks integrity, and reports the rest: for images that no statement judges. */
+const NOBODY_TRUSTED: Statement = {
+  name: '',
+  registryScopes: [],
+  level: 'audit',
+  actions: LEVELS.audit,
+  verifyTimestamp: 'always',
+  trustStores: [],
+  trustedIdentities: [],
+};
+
+/** The verdict that needs no signature: no statement applies, or its level is skip. */
+function withoutJudgement(
+  base: Pick<ImageEvaluation, 'repository' | 'evaluatedAt' | 'signatures' | 'truncated'>,
+  statement: PolicyStatement | undefined,
+): ImageEvaluation {
+  if (statement !== undefined) return { ...base, statement, verdict: 'Trusted' };
+  return {
+    ...base,
+    verdict: 'Uncovered',
+    cause: {
+      reason: 'NoStatementApplies',
+      message: `no TrustPolicy statement has the scope ${base.repository} or *: add one to have it checked`,
+    },
+  };
 }
 
 /** The registry stands and refuses this client: throttling (faults.md 22), or credentials that only another one has. */

@@ -193,3 +193,43 @@ describe.each(REGISTRY_KINDS)('on a registry with %s', (kind) => {
     expect(request.status?.ownSignatures).toHaveLength(1);
   });
 });
+
+describe('without any policy', () => {
+  let scenario: Scenario;
+  beforeAll(async () => {
+    scenario = await startScenario(sharedControlPlane(), 'nopolicy');
+  });
+  afterAll(() => scenario?.stop());
+
+  it('a request that signs is Ready once it signed, says that nothing was verified, and does not sign again', async () => {
+    const image = await pushImage(scenario.registry.host, 'free/app', 'v1');
+    await scenario.keySecret('signer');
+    await scenario.request('sign', { images: [image.reference], sign: { key: { secretRef: { name: 'signer' } } } });
+    const request = await scenario.waitForRequest('sign', 'Ready', 'True', 'Succeeded');
+    expect(request.status?.conditions?.find(({ type }) => type === 'Verified')).toMatchObject({
+      status: 'Unknown',
+      reason: 'SomeUncovered',
+    });
+    await scenario.plane.ok([
+      'annotate',
+      'isr',
+      'sign',
+      '-n',
+      scenario.id,
+      'sealwatch.dev/reconcile-requested-at=again',
+    ]);
+    const again = await waitFor('the annotation to be handled', async () => {
+      const found = await scenario.getRequest('sign');
+      return found.status?.lastHandledReconcileAt === 'again' ? found : undefined;
+    });
+    expect(again.status?.images?.[0]).toMatchObject({ verdict: 'Uncovered' });
+    expect(again.status?.images?.[0]?.signatures?.map(({ verdict }) => verdict)).toEqual(['Unknown']);
+  });
+
+  it('a request that only verifies is not Ready, and says which scope a policy would need', async () => {
+    const image = await pushImage(scenario.registry.host, 'free/app', 'v2');
+    await scenario.request('verify', { images: [image.reference] });
+    const request = await scenario.waitForRequest('verify', 'Ready', 'False', 'SomeUncovered');
+    expect(request.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain(image.repository);
+  });
+});
