@@ -248,6 +248,28 @@ describe('GetRevocationStatus and RevokeSignature', () => {
     await expect(service.revokeSignature({ jobArn, profile, reason: 'twice' }, signal)).resolves.toBeUndefined();
   });
 
+  it('revoke a job of another account that permits it', async () => {
+    const roleArn = `arn:aws:iam::${OTHER_ACCOUNT}:role/owner`;
+    aws.identities.createRole(roleArn, [aws.accountId]);
+    const profile = newProfile(undefined, OTHER_ACCOUNT);
+    const payload = createPayload(SUBJECT);
+    const signed = await service.signPayload({ profile, payload, assumeRoleArn: roleArn }, signal);
+    const request = { jobArn: signed.jobArn ?? '', profile, reason: 'the request was deleted' };
+    expect((await failure(service.revokeSignature(request, signal))).code).toBe('AccessDenied');
+
+    const owner = new SignerClient({
+      region: profile.region,
+      endpoint: aws.endpoint,
+      credentials: aws.identities.createAccessKey(OTHER_ACCOUNT),
+    });
+    const { profileName } = profile;
+    const permission = { profileName, action: 'signer:RevokeSignature', principal: aws.accountId, statementId: 'seal' };
+    await owner.send(new AddProfilePermissionCommand(permission));
+    owner.destroy();
+    await service.revokeSignature(request, signal);
+    expect(await revokedEntities(signed)).toEqual([signed.jobArn]);
+  });
+
   it('refuse to revoke an unknown job, by its ARN', async () => {
     const profile = newProfile();
     const jobArn = `arn:aws:signer:us-west-2:${aws.accountId}:/signing-jobs/00000000-0000-0000-0000-000000000000`;

@@ -159,6 +159,14 @@ describe('trusted identities (aws.md, "Verifying a Signer signature")', () => {
     });
   });
 
+  it('say so when none of them is of AWS Signer', () => {
+    const identities = ['x509.subject:C=US,ST=WA,O=Acme', PROFILE.replace(':signer:', ':iam:')];
+    expect(plugin.matchesIdentity(envelopeWith(), identities)).toEqual({
+      trusted: false,
+      reason: expect.stringContaining('no trusted identity is an ARN of AWS Signer'),
+    });
+  });
+
   it('are never the wildcard, for all AWS accounts end in the same root', () => {
     const answer = plugin.matchesIdentity(envelopeWith(), ['*']);
     expect(answer).toMatchObject({ trusted: false, reason: expect.stringContaining('"*"') });
