@@ -6,7 +6,7 @@ import type { ImageSignatureRequest } from './api/image-signature-request.ts';
 import type { KubernetesObject, ObjectKey } from './api/object.ts';
 import type { TrustPolicy } from './api/trust-policy.ts';
 import type { TrustStore } from './api/trust-store.ts';
-import { createSignerPlugin, ecrCredentials, SignerService } from './aws/index.ts';
+import { type AwsOptions, createSignerPlugin, ecrCredentials, SignerService } from './aws/index.ts';
 import type { Config } from './config.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { ImageController } from './controllers/image.ts';
@@ -84,17 +84,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const grants = new GrantsFile(config.configFile);
   await grants.load();
-  const signerService = new SignerService({
-    endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
+  const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
-    onRequest: (request) => metrics.signerRequest(request.operation, request.result),
+    onRequest: (request) => metrics.awsRequest(request.service, request.operation, request.result),
+  };
+  const signerService = new SignerService({
+    ...aws,
+    endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
-  const registries = await createRegistryClients(
-    config,
-    metrics,
-    ecrCredentials({ ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }) }),
-  );
+  const ecr = ecrCredentials({ ...aws, ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }) });
+  const registries = await createRegistryClients(config, metrics, ecr);
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -300,6 +300,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       grants.stop();
       await Promise.all(Object.values(queues).map((each) => each.stop()));
       await sweep.stop();
+      signerService.close();
       await events.flush(config.shutdownTimeoutMs);
     },
   };

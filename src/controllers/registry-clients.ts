@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import { AwsError } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
   anonymous,
   type CredentialProvider,
   chainCredentials,
   dockerConfigCredentials,
+  OciError,
+  type OciErrorCode,
   RegistryClient,
 } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
@@ -20,7 +23,7 @@ export async function createRegistryClients(
 ): Promise<RegistryClients> {
   const ca = config.registryCAFile === undefined ? undefined : await readFile(config.registryCAFile, 'utf8');
   const own = config.registryConfigFile === undefined ? anonymous : credentialsFile(config.registryConfigFile);
-  const operatorCredentials = chainCredentials(own, ecr);
+  const operatorCredentials = chainCredentials(own, toldAsRegistryFault(ecr));
   const plainHTTP = new Set(config.plainHTTPHosts);
   const allowsPlainHTTP = (host: string): boolean => plainHTTP.has(host) || plainHTTP.has(host.replace(/:\d+$/, ''));
   const withCredentials = (credentials: CredentialProvider, extraCA: string | undefined): RegistryClient => {
@@ -43,6 +46,32 @@ export async function createRegistryClients(
     operatorCredentials,
     allowsPlainHTTP,
   };
+}
+
+/** Credentials that AWS does not give are a fault of the registry's: the verdict is Unknown, with what AWS said. */
+export function toldAsRegistryFault(provider: CredentialProvider): CredentialProvider {
+  return {
+    credentialsFor: async (registry, repository, signal) => {
+      try {
+        return await provider.credentialsFor(registry, repository, signal);
+      } catch (error) {
+        if (!(error instanceof AwsError)) throw error;
+        const message = `credentials for ${registry}/${repository}: ${error.message}`;
+        throw new OciError(codeOf(error), message, { cause: error });
+      }
+    },
+  };
+}
+
+function codeOf({ code }: AwsError): OciErrorCode {
+  switch (code) {
+    case 'Throttled':
+      return 'RateLimited';
+    case 'Unavailable':
+      return 'Unreachable';
+    default:
+      return 'Unauthorized';
+  }
 }
 
 /** Reads the file at each use, so that a changed Secret volume is seen without a restart. */

@@ -43,7 +43,8 @@ export class Metrics {
     'operation',
     'outcome',
   ]);
-  readonly #signerRequests = this.#counter('sealwatch_signer_requests_total', 'Requests to AWS Signer', [
+  readonly #awsRequests = this.#counter('sealwatch_aws_requests_total', 'Calls to AWS, each with its retries', [
+    'service',
     'operation',
     'outcome',
   ]);
@@ -152,8 +153,8 @@ export class Metrics {
     this.#registryRequests.inc({ registry: this.#registries.has(registry) ? registry : 'other', operation, outcome });
   }
 
-  signerRequest(operation: string, outcome: string): void {
-    this.#signerRequests.inc({ operation, outcome });
+  awsRequest(service: string, operation: string, outcome: string): void {
+    this.#awsRequests.inc({ service, operation, outcome });
   }
 
   revocationCheck(result: string): void {
