@@ -9,7 +9,7 @@ fi
 installed=node_modules/.package-lock.json
 if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
   echo "setup: npm ci" >&2
-  npm ci --include=dev --no-fund --no-audit --loglevel=error >&2 || exit 1
+  npm ci --include=dev --prefer-offline --fetch-timeout=60000 --no-fund --no-audit --loglevel=error >&2 || exit 1
   touch "$installed"
 fi
 export PATH="$root/node_modules/.bin:$PATH"
