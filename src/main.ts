@@ -33,7 +33,12 @@ async function run(config: Config): Promise<number> {
     });
   }
   logger.info({ version: VERSION }, 'sealwatch starts');
-  await operator.start();
+  try {
+    await operator.start();
+  } catch (error) {
+    await operator.shutdown();
+    throw error;
+  }
   return ended.promise;
 }
 

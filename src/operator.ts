@@ -82,6 +82,8 @@ export class SealwatchOperator extends Operator {
     await this.#runtime?.stop();
     await Promise.all(this.#watches);
     await this.#server?.close();
+    // Its connection for watches would keep the process alive.
+    await this.#client.close();
     this.#logger.info('stopped');
   }
 

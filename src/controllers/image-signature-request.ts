@@ -274,7 +274,7 @@ export class ImageSignatureRequestController {
       });
       return { signed: true, pushed: true, ...renewal(envelope.expiry, plan.renewBeforeMs) };
     } catch (error) {
-      const problem = signingProblem(error, image.text);
+      const problem = signingProblem(error, image.text, keyOwner(work.request, plan));
       if (problem === undefined) throw error;
       return { problem };
     }
@@ -583,7 +583,12 @@ function prune(own: readonly OwnSignature[], now: Date): OwnSignature[] {
   return living.slice(-MAX_OWN_SIGNATURES);
 }
 
-function signingProblem(error: unknown, image: string): Problem | undefined {
+/** The Secret that a key is of, for messages. */
+function keyOwner(request: ImageSignatureRequest, { by }: SigningPlan): string {
+  return by.kind === 'key' ? `Secret ${request.metadata.namespace}/${by.secretName}` : by.profile.arn;
+}
+
+function signingProblem(error: unknown, image: string, signer: string): Problem | undefined {
   if (error instanceof AwsError) {
     const reasons = {
       AccessDenied: 'AccessDenied',
@@ -604,7 +609,7 @@ function signingProblem(error: unknown, image: string): Problem | undefined {
     };
   }
   if (error instanceof NotaryError)
-    return { reason: 'KeyInvalid', message: `${image}: ${error.message}`, terminal: true };
+    return { reason: 'KeyInvalid', message: `${signer}, signing ${image}: ${error.message}`, terminal: true };
   return undefined;
 }
 

@@ -175,6 +175,33 @@ async function changeFallbackIndex(
   change: { readonly add: Referrer } | { readonly remove: string },
   signal: AbortSignal,
 ): Promise<void> {
+  // Of this process only one writes an index at a time: reading back cannot see a write that comes after it.
+  const name = `${repositoryName(reference)}:${fallbackTag(subjectDigest)}`;
+  const before = indexWriters.get(name) ?? Promise.resolve();
+  const own = before.then(() => writeFallbackIndex(client, reference, subjectDigest, change, signal));
+  // Whoever waits behind this one does not fail with it: the failure is told below.
+  const settled = own.then(
+    () => undefined,
+    () => undefined,
+  );
+  indexWriters.set(name, settled);
+  try {
+    await own;
+  } finally {
+    if (indexWriters.get(name) === settled) indexWriters.delete(name);
+  }
+}
+
+/** The last writer of each fallback index. */
+const indexWriters = new Map<string, Promise<void>>();
+
+async function writeFallbackIndex(
+  client: RegistryClient,
+  reference: Reference,
+  subjectDigest: string,
+  change: { readonly add: Referrer } | { readonly remove: string },
+  signal: AbortSignal,
+): Promise<void> {
   const tag = fallbackTag(subjectDigest);
   for (let attempt = 0; attempt < MAX_INDEX_WRITES; attempt += 1) {
     const old = await readFallbackIndex(client, reference, subjectDigest, signal);

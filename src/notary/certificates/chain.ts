@@ -36,7 +36,7 @@ function checkOrder(certificates: readonly X509Certificate[]): void {
     if (namesAsIssuer(certificate, certificate) && isSelfSigned(certificate)) {
       throw invalid(
         'E2',
-        `certificate ${position(index, certificate)} is self-signed but is not the last: remove what follows it`,
+        `certificate ${position(index, certificate)} is self-signed but is not the last: order the chain leaf first and root last, and remove what follows the root`,
       );
     }
     if (!namesAsIssuer(certificate, issuer)) throw misordered(index, certificate, issuer, certificates);

@@ -270,7 +270,9 @@ describe('a chain is refused for', () => {
   it('E2: a certificate after the root', async () => {
     const [a, b] = await Promise.all([createChain(), createChain({ length: 1 })]);
     const error = await refused([...a.certificates, first(b.certificates)]);
-    expect(error.message).toMatch(/self-signed but is not the last: remove what follows/);
+    expect(error.message).toMatch(
+      /self-signed but is not the last: order the chain leaf first and root last, and remove what follows/,
+    );
   });
 
   it('E2: a certificate twice', async () => {
