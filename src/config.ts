@@ -182,7 +182,10 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
   const list = <T>(flag: Flag, parse: (text: string) => T): T[] => {
     const { values, from } = given.get(flag) ?? { values: [], from: `--${flag}` };
     const items = values.flatMap((value) => value.split(',')).map((item) => item.trim());
-    return items.filter((item) => item !== '').map((item) => named(from, () => parse(item)));
+    const filled = items.filter((item) => item !== '');
+    // Nothing but commas must not widen what an empty list means: all namespaces.
+    if (values.length > 0 && filled.length === 0) throw new ConfigError(`${from}: expected at least one value`);
+    return filled.map((item) => named(from, () => parse(item)));
   };
   const optional = (flag: Flag): string | undefined => given.get(flag)?.values.at(-1);
   const [registryConfigFile, registryCAFile, configFile] = [
@@ -251,13 +254,16 @@ function parseNamespace(text: string): string {
 }
 
 function parseHost(text: string): string {
-  if (!/^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/.test(text))
+  const port = /^(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::(\d{1,5}))?$/.exec(text);
+  if (port === null || Number(port[1] ?? 1) > 65_535)
     throw expected('a host, with a port where it has one, and no scheme', text);
   return text;
 }
 
 function parseCidr(text: string): string {
-  if (!ipaddr.isValidCIDR(text)) throw expected('a CIDR, such as 127.0.0.0/8', text);
+  // The parser alone would read 10/8 as 0.0.0.10/8, and 010.0.0.0 as octal.
+  if (isIP(text.split('/')[0] ?? '') === 0 || !ipaddr.isValidCIDR(text))
+    throw expected('a CIDR, such as 127.0.0.0/8', text);
   return text;
 }
 
@@ -275,9 +281,13 @@ function parseEndpoint(text: string): [string, string] {
   return match?.[1] === undefined || match[2] === undefined ? ['*', parseUrl(text)] : [match[1], parseUrl(match[2])];
 }
 
+/** Within what a timer of Node holds; a longer one would fire at once. */
+const MAX_DURATION_MS = 24 * 24 * 3_600_000;
+
 function duration(text: string, minMs: number): number {
   const ms = parseDuration(text);
   if (ms < minMs) throw expected(`at least ${formatDuration(minMs)}`, text);
+  if (ms > MAX_DURATION_MS) throw expected(`at most ${formatDuration(MAX_DURATION_MS)}`, text);
   return ms;
 }
 
