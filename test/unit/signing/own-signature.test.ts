@@ -1,0 +1,148 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { OwnSignature } from '../../../src/api/image-signature-request.ts';
+import type { CheckResult, Envelope, SignatureVerdict } from '../../../src/notary/index.ts';
+import { parseEnvelope, signEnvelope } from '../../../src/notary/index.ts';
+import { OciError } from '../../../src/oci/index.ts';
+import { createKeySigner } from '../../../src/signing/key-signer.ts';
+import { decideSigning } from '../../../src/signing/own-signature.ts';
+import type { Signer } from '../../../src/signing/signer.ts';
+import type { EvaluatedSignature, ImageEvaluation } from '../../../src/verification/index.ts';
+import { type Chain, createChain } from '../../support/pki.ts';
+
+const NOW = new Date();
+const HOUR = 3_600_000;
+const SUBJECT = {
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  digest: `sha256:${'a'.repeat(64)}`,
+  size: 400,
+};
+const DIGEST = `sha256:${'5'.repeat(64)}`;
+
+let ours: Chain;
+let theirs: Chain;
+let signer: Signer;
+
+beforeAll(async () => {
+  [ours, theirs] = [await createChain(), await createChain()];
+  signer = createKeySigner({ certificatePem: ours.pem, privateKeyPem: ours.keyPem, signingAgent: 'test/1' });
+});
+
+interface Given {
+  readonly by?: Chain;
+  readonly expiryMs?: number;
+  readonly verdict?: SignatureVerdict;
+  readonly subject?: typeof SUBJECT;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly failed?: readonly CheckResult['type'][];
+}
+
+async function signatureOf({
+  by = ours,
+  expiryMs = 10 * HOUR,
+  verdict = 'Trusted',
+  subject = SUBJECT,
+  metadata,
+  failed = [],
+}: Given): Promise<EvaluatedSignature> {
+  const { bytes, mediaType } = await signEnvelope({
+    subject,
+    key: by.key,
+    certificates: by.certificates,
+    format: 'JWS',
+    signingTime: new Date(NOW.getTime() - HOUR),
+    expiry: new Date(NOW.getTime() + expiryMs),
+    signingAgent: 'test/1',
+    ...(metadata === undefined ? {} : { userMetadata: metadata }),
+  });
+  const checks = (['integrity', 'authenticity', 'revocation'] as const).map(
+    (type): CheckResult => ({
+      type,
+      action: 'enforce',
+      result: failed.includes(type) ? 'failed' : 'passed',
+      reason: type,
+    }),
+  );
+  const decisive = checks.find(({ result }) => result === 'failed');
+  const envelope: Envelope = parseEnvelope(bytes, mediaType);
+  return {
+    digest: DIGEST,
+    kind: 'evaluated',
+    outcome: { verdict, checks, envelope, ...(decisive === undefined ? {} : { decisive }) },
+  };
+}
+
+function decide(
+  signatures: readonly EvaluatedSignature[],
+  more: {
+    readonly signer?: Signer;
+    readonly own?: readonly OwnSignature[];
+    readonly metadata?: Readonly<Record<string, string>>;
+  } = {},
+) {
+  const evaluation: ImageEvaluation = {
+    repository: 'r/a',
+    verdict: 'Trusted',
+    signatures,
+    truncated: false,
+    evaluatedAt: NOW,
+  };
+  return decideSigning({
+    evaluation,
+    subject: SUBJECT,
+    signer: more.signer ?? signer,
+    renewBeforeMs: HOUR,
+    own: more.own ?? [],
+    now: NOW,
+    ...(more.metadata === undefined ? {} : { userMetadata: more.metadata }),
+  }).kind;
+}
+
+describe('whether an image must be signed', () => {
+  it.each<[string, Given[], string]>([
+    ['no signature yet', [], 'sign'],
+    ['one in force of ours', [{}], 'signed'],
+    [
+      'one in force that the policy does not trust: signing again would not mend that',
+      [{ verdict: 'Untrusted', failed: ['authenticity'] }],
+      'signed',
+    ],
+    ["a stranger's only", [{ by: undefined as never }], 'sign'],
+    ['one that expires within renewBefore', [{ expiryMs: HOUR / 2 }], 'sign'],
+    ['one that has expired', [{ expiryMs: -60_000, verdict: 'Expired' }], 'sign'],
+    ['one that was revoked: only a person may undo that', [{ verdict: 'Revoked', failed: ['revocation'] }], 'revoked'],
+    ['one revoked, another in force', [{ verdict: 'Revoked', failed: ['revocation'] }, {}], 'signed'],
+    ['one of another image', [{ subject: { ...SUBJECT, digest: `sha256:${'b'.repeat(64)}` } }], 'sign'],
+    ['one whose integrity does not hold', [{ verdict: 'Untrusted', failed: ['integrity'] }], 'sign'],
+    ['one whose revocation is not known', [{ verdict: 'Unknown' }], 'signed'],
+  ])('%s', async (_name, given, expected) => {
+    const signatures = await Promise.all(given.map((one) => signatureOf('by' in one ? { ...one, by: theirs } : one)));
+    expect(decide(signatures)).toBe(expected);
+  });
+
+  it('not while a signature could not be read: it might be ours', async () => {
+    const unreachable: EvaluatedSignature = {
+      digest: DIGEST,
+      kind: 'unreachable',
+      error: new OciError('Timeout', 'slow'),
+    };
+    expect(decide([unreachable])).toBe('undetermined');
+    expect(decide([unreachable, await signatureOf({})])).toBe('signed');
+  });
+
+  it('anew where the wanted metadata is not signed', async () => {
+    const signature = await signatureOf({ metadata: { team: 'a' } });
+    expect(decide([signature], { metadata: { team: 'a' } })).toBe('signed');
+    expect(decide([signature], { metadata: { team: 'b' } })).toBe('sign');
+  });
+
+  it('an ARN that anyone can write is believed with authenticity only, or when this request recorded it', async () => {
+    const arn: Signer = { ...signer, claims: () => true, claimProvenBy: 'authenticity' };
+    const forged = await signatureOf({ by: theirs, verdict: 'Untrusted', failed: ['authenticity'] });
+    expect(decide([forged], { signer: arn })).toBe('sign');
+    const own = [
+      { repository: 'r/a', subjectDigest: SUBJECT.digest, digest: DIGEST, signedAt: '2026-01-01T00:00:00Z' },
+    ];
+    expect(decide([forged], { signer: arn, own })).toBe('signed');
+    expect(decide([await signatureOf({ by: theirs })], { signer: arn })).toBe('signed');
+  });
+});
