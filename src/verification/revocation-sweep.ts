@@ -157,11 +157,16 @@ export class RevocationSweep implements StatusSource {
     try {
       const answer = await this.#options.source.getRevocationStatus(entry.request, this.#abort.signal);
       const now = this.#options.clock().getTime();
-      this.#stretch = 1;
+      const before = entry.answer;
+      // Not back to 1 at once: where Signer answers some and throttles the rest, the sweep must stay stretched.
+      this.#stretch = Math.max(this.#stretch / 2, 1);
       entry.dueAt = this.#nextDue(now, entry.checkedAt === undefined);
       entry.answer = answer;
       entry.checkedAt = now;
       this.#options.onChecked?.(answer.revokedEntities.length > 0 ? 'revoked' : 'good');
+      // Whoever asked, the sweep or one image's verification: the others that depend on it must hear of it.
+      if (before === undefined || !sameEntities(before, answer) || entry.toldUndetermined) this.#tell(entry);
+      entry.toldUndetermined = false;
       return answer;
     } catch (error) {
       const throttled = error instanceof AwsError && error.code === 'Throttled';
@@ -198,19 +203,19 @@ export class RevocationSweep implements StatusSource {
   }
 
   async #sweepOne(entry: Entry): Promise<void> {
-    const before = entry.answer;
     try {
-      const after = await this.#ask(entry);
-      const changed = before === undefined || !sameEntities(before, after) || entry.toldUndetermined;
-      entry.toldUndetermined = false;
-      if (changed) this.#options.onChange(entry.users);
+      await this.#ask(entry);
     } catch (error) {
       // What the failure means for a verdict is decided where the verdict is made; here it is only noticed.
       if (this.#abort.signal.aborted || entry.toldUndetermined) return;
       if (this.#keptAnswer(entry, error) !== undefined) return;
       entry.toldUndetermined = true;
-      this.#options.onChange(entry.users);
+      this.#tell(entry);
     }
+  }
+
+  #tell(entry: Entry): void {
+    if (entry.users.size > 0) this.#options.onChange(new Set(entry.users));
   }
 }
 

@@ -9,7 +9,7 @@ export class SignatureCache {
   readonly #entries = new Map<string, SignatureArtifact>();
   #bytes = 0;
 
-  /** @param maxBytes how many bytes of envelopes to keep at most */
+  /** @param maxBytes how many bytes to keep at most, annotations and the keeping itself counted in */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -27,17 +27,28 @@ export class SignatureCache {
   set(repository: string, digest: string, artifact: SignatureArtifact): void {
     const key = `${repository}@${digest}`;
     // One large envelope must not push everything else out.
-    if (artifact.envelope.byteLength > this.#maxBytes / 16 || this.#entries.has(key)) return;
+    const bytes = sizeOf(artifact);
+    if (bytes > this.#maxBytes / 16 || this.#entries.has(key)) return;
     this.#entries.set(key, artifact);
-    this.#bytes += artifact.envelope.byteLength;
+    this.#bytes += bytes;
     for (const [oldest, entry] of this.#entries) {
       if (this.#bytes <= this.#maxBytes) break;
       this.#entries.delete(oldest);
-      this.#bytes -= entry.envelope.byteLength;
+      this.#bytes -= sizeOf(entry);
     }
   }
 
   get bytes(): number {
     return this.#bytes;
   }
+}
+
+/** About what an entry takes beside its texts: keys, objects, descriptors. */
+const OVERHEAD_BYTES = 1_024;
+
+/** Whoever may push chooses the annotations too: an envelope of a byte may come with megabytes of them. */
+function sizeOf({ envelope, annotations }: SignatureArtifact): number {
+  let characters = 0;
+  for (const [key, value] of Object.entries(annotations)) characters += key.length + value.length;
+  return OVERHEAD_BYTES + envelope.byteLength + 2 * characters;
 }

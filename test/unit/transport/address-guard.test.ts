@@ -2,13 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import {
-  createAddressGuard,
-  createDispatcher,
-  printable,
-  readBounded,
-  TooLargeError,
-} from '../../../src/transport/index.ts';
+import { createAddressGuard } from '../../../src/transport/address-guard.ts';
+import { createDispatcher, printable, readBounded, TooLargeError } from '../../../src/transport/index.ts';
 
 describe('addresses that may be connected to', () => {
   const guard = createAddressGuard(['10.1.0.0/16', '127.0.0.5/32']);
