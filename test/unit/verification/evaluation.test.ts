@@ -1,82 +1,153 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckCode, SignatureOutcome } from '../../../src/notary/index.ts';
-import { OciError } from '../../../src/oci/index.ts';
-import { combine, type EvaluatedSignature, registryCause } from '../../../src/verification/evaluation.ts';
+import type { CheckResult, Envelope, SignatureOutcome, SignatureVerdict } from '../../../src/notary/index.ts';
+import { OciError, type OciErrorCode } from '../../../src/oci/index.ts';
+import { changesAt, combine } from '../../../src/verification/evaluation.ts';
+import { type EvaluatedSignature, registryCause } from '../../../src/verification/index.ts';
 
-const ALL = { truncated: false, max: 100 };
-const ENVELOPE = {} as NonNullable<SignatureOutcome['envelope']>;
-
-function evaluated(
-  verdict: SignatureOutcome['verdict'],
-  code: CheckCode = 'IntegrityFailed',
-  parsed = true,
-): EvaluatedSignature {
-  const decisive = {
-    type: 'integrity',
-    action: 'enforce',
-    result: 'failed',
-    code,
-    reason: `because ${verdict}`,
-  } as const;
-  const outcome: SignatureOutcome = {
-    verdict,
-    checks: [decisive],
-    ...(verdict === 'Trusted' ? {} : { decisive }),
-    ...(parsed ? { envelope: ENVELOPE } : {}),
-  };
-  return { digest: `sha256:${verdict.toLowerCase().padEnd(64, '0')}`, kind: 'evaluated', outcome };
+const ENVELOPE = {} as Envelope;
+let nextDigest = 0;
+function digest(): string {
+  nextDigest += 1;
+  return `sha256:${String(nextDigest).padStart(64, '0')}`;
 }
-const TRUSTED = evaluated('Trusted');
-const EXPIRED = evaluated('Expired', 'SignatureExpired');
-const REVOKED = evaluated('Revoked', 'SigningJobRevoked');
-const UNTRUSTED = evaluated('Untrusted', 'NotFromTrustStore');
-const UNKNOWN = evaluated('Unknown', 'RevocationUndetermined');
-const UNREAD = evaluated('Unknown', 'NotSupportedYet', false);
-const MALFORMED: EvaluatedSignature = { digest: 'sha256:bad', kind: 'malformed', message: 'not JSON' };
-const UNREACHABLE: EvaluatedSignature = {
-  digest: 'sha256:gone',
-  kind: 'unreachable',
-  error: new OciError('Timeout', 'too slow'),
-};
 
-describe('the verdict of several signatures', () => {
-  it.each([
-    ['none at all', [], 'Unsigned', 'NoSignature'],
-    ['any that passes wins', [REVOKED, UNKNOWN, MALFORMED, TRUSTED], 'Trusted', undefined],
-    ['what might yet pass is Unknown, not Revoked', [REVOKED, UNKNOWN], 'Unknown', 'RevocationUndetermined'],
-    ['what could not be fetched is Unknown', [EXPIRED, UNREACHABLE], 'Unknown', 'RegistryUnreachable'],
-    ['revoked before expired', [EXPIRED, REVOKED, UNTRUSTED], 'Revoked', 'SigningJobRevoked'],
-    ['expired before untrusted', [UNTRUSTED, EXPIRED], 'Expired', 'SignatureExpired'],
-    ['junk of an unread format hides no revocation', [UNREAD, REVOKED], 'Revoked', 'SigningJobRevoked'],
-    ['an unread format alone is Unknown', [UNREAD, UNTRUSTED], 'Unknown', 'NotSupportedYet'],
-    ['bad content counts as a failed attempt (A8)', [MALFORMED], 'Untrusted', 'SignatureMalformed'],
-    ['the nearest miss explains', [MALFORMED, UNTRUSTED], 'Untrusted', 'NotFromTrustStore'],
-  ] as const)('%s', (_name, signatures, verdict, reason) => {
-    const combined = combine(signatures, ALL);
-    expect([combined.verdict, combined.cause?.reason]).toEqual([verdict, reason]);
+function check(reason: string, more: Partial<CheckResult> = {}): CheckResult {
+  return { type: 'authenticity', action: 'enforce', result: 'failed', code: 'NotFromTrustStore', reason, ...more };
+}
+
+function evaluated(verdict: SignatureVerdict, more: Partial<SignatureOutcome> = {}): EvaluatedSignature {
+  const decisive = verdict === 'Trusted' ? {} : { decisive: check(verdict) };
+  return {
+    digest: digest(),
+    kind: 'evaluated',
+    outcome: { verdict, checks: [], envelope: ENVELOPE, ...decisive, ...more },
+  };
+}
+
+/** An envelope of a format that cannot be read yet. */
+function unread(): EvaluatedSignature {
+  return {
+    digest: digest(),
+    kind: 'evaluated',
+    outcome: { verdict: 'Unknown', checks: [], decisive: check('COSE', { code: 'NotSupportedYet' }) },
+  };
+}
+
+const malformed = (): EvaluatedSignature => ({ digest: digest(), kind: 'malformed', message: 'not JSON' });
+const unreachable = (code: OciErrorCode): EvaluatedSignature => ({
+  digest: digest(),
+  kind: 'unreachable',
+  error: new OciError(code, code),
+});
+
+const KINDS = {
+  Trusted: () => evaluated('Trusted'),
+  Unknown: () => evaluated('Unknown'),
+  Unreachable: () => unreachable('Unreachable'),
+  Revoked: () => evaluated('Revoked'),
+  Expired: () => evaluated('Expired'),
+  Unread: unread,
+  Gone: () => unreachable('NotFound'),
+  Untrusted: () => evaluated('Untrusted'),
+  Malformed: malformed,
+} as const;
+type Kind = keyof typeof KINDS;
+
+const NOT_TRUNCATED = { truncated: false, max: 100 };
+
+describe('combine', () => {
+  it('no signature at all is Unsigned', () => {
+    expect(combine([], NOT_TRUNCATED)).toMatchObject({ verdict: 'Unsigned', cause: { reason: 'NoSignature' } });
   });
 
-  it('too many, and none good, has a reason of its own (A7)', () => {
-    expect(combine([UNTRUSTED], { truncated: true, max: 1 })).toMatchObject({
-      verdict: 'Untrusted',
-      cause: { reason: 'TooManySignatures' },
+  /** Every pair of kinds, and what the two together are worth; the order of the two must not count. */
+  const RANKED: readonly (readonly [Kind, string])[] = [
+    ['Trusted', 'Trusted'],
+    ['Unknown', 'Unknown'],
+    ['Unreachable', 'Unknown'],
+    ['Revoked', 'Revoked'],
+    ['Expired', 'Expired'],
+    ['Unread', 'Unknown'],
+    ['Gone', 'Unknown'],
+    ['Untrusted', 'Untrusted'],
+    ['Malformed', 'Untrusted'],
+  ];
+  const PAIRS = RANKED.flatMap(([better, verdict], i) =>
+    RANKED.slice(i).map(([worse]) => [better, worse, verdict] as const),
+  );
+  it.each(PAIRS)('%s with %s is %s, in either order (notary.md A8, G)', (better, worse, verdict) => {
+    for (const truncated of [false, true]) {
+      const limit = { truncated, max: 2 };
+      expect(combine([KINDS[better](), KINDS[worse]()], limit).verdict).toBe(verdict);
+      expect(combine([KINDS[worse](), KINDS[better]()], limit).verdict).toBe(verdict);
+    }
+  });
+
+  it('a good signature behind 99 bad ones passes, and no cause is told (faults.md 31)', () => {
+    const good = evaluated('Trusted');
+    const all = [...Array.from({ length: 99 }, malformed), good];
+    expect(combine(all, NOT_TRUNCATED)).toEqual({ verdict: 'Trusted', decidedBy: good });
+  });
+
+  it('the limit reached with none that passes has its own reason (notary.md A7; faults.md 30)', () => {
+    const { verdict, cause } = combine([malformed(), evaluated('Untrusted')], { truncated: true, max: 2 });
+    expect(verdict).toBe('Untrusted');
+    expect(cause?.reason).toBe('TooManySignatures');
+    expect(cause?.message).toContain('none of the first 2 signatures');
+    expect(combine([], { truncated: true, max: 0 }).verdict).toBe('Untrusted');
+  });
+
+  it('what was revoked, and since when, stands in the cause', () => {
+    const revoked = ['arn:aws:signer:us-west-2:123456789012:/signing-jobs/1'];
+    const since = new Date('2026-01-01T00:00:00Z');
+    const decisive = check('revoked', { type: 'revocation', code: 'SigningJobRevoked', revoked, since });
+    expect(combine([evaluated('Revoked', { decisive })], NOT_TRUNCATED).cause).toMatchObject({
+      reason: 'SigningJobRevoked',
+      revoked,
+      since: '2026-01-01T00:00:00.000Z',
     });
-    expect(combine([TRUSTED], { truncated: true, max: 1 }).verdict).toBe('Trusted');
+  });
+
+  it('of several that fail, the one that came furthest is told: a person can mend it', () => {
+    const passed = check('', { type: 'integrity', result: 'passed' });
+    const near = evaluated('Untrusted', {
+      checks: [passed],
+      decisive: check('another identity', { code: 'NotATrustedIdentity' }),
+    });
+    const { cause, decidedBy } = combine([malformed(), near, evaluated('Untrusted')], NOT_TRUNCATED);
+    expect(decidedBy).toBe(near);
+    expect(cause?.reason).toBe('NotATrustedIdentity');
+    expect(cause?.message).toMatch(/^none of 3 signatures passes; the nearest: signature sha256:[0-9]{12}: another/);
   });
 });
 
-it.each([
-  ['Unreachable', 'RegistryUnreachable'],
-  ['Timeout', 'RegistryUnreachable'],
-  ['ServerError', 'RegistryUnreachable'],
-  ['Unauthorized', 'RegistryDenied'],
-  ['Denied', 'RegistryDenied'],
-  ['RateLimited', 'RegistryRateLimited'],
-  ['NotFound', 'ImageNotFound'],
-  ['AddressRefused', 'AddressRefused'],
-  ['PlainHTTPRefused', 'AddressRefused'],
-  ['DigestMismatch', 'RegistryAnswerInvalid'],
-  ['InvalidAnswer', 'RegistryAnswerInvalid'],
-] as const)('a registry fault %s is the cause %s', (code, reason) => {
-  expect(registryCause(new OciError(code, 'message'))).toEqual({ reason, message: 'message' });
+describe('registryCause', () => {
+  it.each<[OciErrorCode, string]>([
+    ['Unreachable', 'RegistryUnreachable'],
+    ['Timeout', 'RegistryUnreachable'],
+    ['ServerError', 'RegistryUnreachable'],
+    ['Unauthorized', 'RegistryDenied'],
+    ['Denied', 'RegistryDenied'],
+    ['RateLimited', 'RegistryRateLimited'],
+    ['NotFound', 'ImageNotFound'],
+    ['AddressRefused', 'AddressRefused'],
+    ['PlainHTTPRefused', 'AddressRefused'],
+    ['InvalidAnswer', 'RegistryAnswerInvalid'],
+    ['DigestMismatch', 'RegistryAnswerInvalid'],
+    ['TooLarge', 'RegistryAnswerInvalid'],
+    ['InvalidReference', 'RegistryAnswerInvalid'],
+  ])('%s is told as %s', (code, reason) => {
+    expect(registryCause(new OciError(code, 'why'))).toEqual({ reason, message: 'why' });
+  });
+});
+
+describe('changesAt', () => {
+  it('is the earliest moment of all that have one', () => {
+    const moment = (text: string): EvaluatedSignature => evaluated('Trusted', { changesAt: new Date(text) });
+    const early = '2026-01-01T00:00:00Z';
+    expect(changesAt([malformed(), moment('2026-02-01T00:00:00Z'), moment(early), evaluated('Revoked')])).toEqual(
+      new Date(early),
+    );
+    expect(changesAt([malformed(), evaluated('Revoked')])).toBeUndefined();
+  });
 });

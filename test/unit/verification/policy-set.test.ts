@@ -1,66 +1,88 @@
 import { describe, expect, it } from 'vitest';
+import type { TrustPolicyStatement } from '../../../src/api/trust-policy.ts';
 import { createPolicySet } from '../../../src/verification/index.ts';
 
-const STATEMENT = {
-  name: 's',
-  registryScopes: ['r.example.com/a'],
-  signatureVerification: { level: 'strict' as const },
-  trustStores: ['ca:x'],
-  trustedIdentities: ['*'],
-};
+type Policy = Parameters<typeof createPolicySet>[0] extends Iterable<infer P> ? P : never;
 
-function policy(name: string, day: number, registryScopes: readonly string[], change: object = {}) {
+const [OLD, NEW] = ['2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'];
+
+function statement(name: string, ...registryScopes: string[]): TrustPolicyStatement {
   return {
-    metadata: { name, creationTimestamp: `2026-01-0${day}T00:00:00Z` },
-    spec: { version: '1.0', trustPolicies: [{ ...STATEMENT, registryScopes, ...change }] },
+    name,
+    registryScopes,
+    signatureVerification: { level: 'strict' },
+    trustStores: ['ca:acme'],
+    trustedIdentities: ['*'],
   };
 }
 
-describe('the statements of all policies', () => {
-  it('an exact scope beats *, across objects (F2)', () => {
-    const set = createPolicySet([policy('all', 1, ['*']), policy('one', 2, ['r.example.com/a'])]);
-    expect(set.select('r.example.com/a')?.name).toBe('one/s');
-    expect(set.select('r.example.com/b')?.name).toBe('all/s');
-    expect(set.select('R.example.com/a')?.name).toBe('all/s');
-  });
+function policy(name: string, creationTimestamp: string, ...trustPolicies: TrustPolicyStatement[]): Policy {
+  return { metadata: { name, creationTimestamp }, spec: { version: '1.0', trustPolicies } };
+}
 
-  it('none applies where none has the scope', () => {
-    expect(createPolicySet([policy('one', 1, ['r.example.com/a'])]).select('r.example.com/a/b')).toBeUndefined();
-  });
-
-  it('the older object wins a scope, whatever the order they come in, and both say so (faults.md 48)', () => {
-    const [older, younger] = [
-      policy('z-older', 1, ['r.example.com/a']),
-      policy('a-younger', 2, ['r.example.com/a', 'r.example.com/b']),
-    ];
-    for (const order of [
-      [older, younger],
-      [younger, older],
-    ]) {
-      const set = createPolicySet(order);
-      expect(set.select('r.example.com/a')?.policy).toBe('z-older');
-      expect(set.select('r.example.com/b')?.policy).toBe('a-younger');
-      expect(set.states.get('a-younger')?.conflicts).toEqual([
-        { scope: 'r.example.com/a', statement: 's', claimedBy: 'z-older' },
-      ]);
-      expect(set.states.get('z-older')?.wins).toEqual([
-        { scope: 'r.example.com/a', statement: 's', claimedBy: 'a-younger' },
-      ]);
-    }
-  });
-
-  it('of the same age, the name decides', () => {
-    const set = createPolicySet([policy('b', 1, ['*']), policy('a', 1, ['*'])]);
-    expect(set.select('r.example.com/x')?.policy).toBe('a');
-  });
-
-  it('one bad policy never disables another, and says what is wrong', () => {
+describe('createPolicySet', () => {
+  it('an exact scope beats *, whichever object is older (notary.md F2)', () => {
     const set = createPolicySet([
-      policy('bad', 1, ['r.example.com/a'], { trustStores: ['ca:..'] }),
-      policy('good', 2, ['r.example.com/a']),
+      policy('all', OLD, statement('any', '*')),
+      policy('team', NEW, statement('app', 'r.example/team/app')),
     ]);
-    expect(set.select('r.example.com/a')?.policy).toBe('good');
-    expect(set.states.get('bad')?.invalid).toContain('F3');
-    expect(set.states.get('good')?.conflicts).toEqual([]);
+    expect(set.select('r.example/team/app')?.name).toBe('team/app');
+    expect(set.select('r.example/team/app2')?.name).toBe('all/any');
+    expect(set.select('R.example/team/app')?.name).toBe('all/any');
+  });
+
+  it('no statement applies where no scope does (notary.md F2)', () => {
+    const set = createPolicySet([policy('team', OLD, statement('app', 'r.example/team/app'))]);
+    expect(set.select('r.example/team')).toBeUndefined();
+    expect(set.select('r.example/team/app/x')).toBeUndefined();
+    expect(createPolicySet([]).select('r.example/team/app')).toBeUndefined();
+  });
+
+  it.each([
+    ['exact', 'r.example/app'],
+    ['wildcard', '*'],
+  ])('two objects claim one %s scope: the older wins, and both are told (faults.md 48)', (_, scope) => {
+    const set = createPolicySet([
+      policy('younger', NEW, statement('mine', scope)),
+      policy('older', OLD, statement('first', scope)),
+    ]);
+    expect(set.select('r.example/app')?.name).toBe('older/first');
+    expect(set.states.get('younger')?.conflicts).toEqual([{ scope, statement: 'mine', claimedBy: 'older' }]);
+    expect(set.states.get('older')?.conflicts).toEqual([]);
+    expect(set.states.get('older')?.wins).toEqual([{ scope, statement: 'mine', claimedBy: 'younger' }]);
+  });
+
+  it('the loser of one scope keeps its others, and every loser is told to the winner', () => {
+    const set = createPolicySet([
+      policy('a', OLD, statement('s', 'r.example/one')),
+      policy('b', NEW, statement('s', 'r.example/one', 'r.example/two')),
+      policy('c', '2026-01-03T00:00:00Z', statement('s', 'r.example/one'), statement('t', 'r.example/two')),
+    ]);
+    expect(set.select('r.example/two')?.name).toBe('b/s');
+    expect(set.states.get('a')?.wins.map(({ claimedBy }) => claimedBy)).toEqual(['b', 'c']);
+    expect(set.states.get('c')?.conflicts.map(({ claimedBy }) => claimedBy)).toEqual(['a', 'b']);
+  });
+
+  it('of one age, the name decides, in whatever order they come', () => {
+    const [a, b] = [policy('a', OLD, statement('s', '*')), policy('b', OLD, statement('s', '*'))];
+    expect(createPolicySet([a, b]).select('r/x')?.policy).toBe('a');
+    expect(createPolicySet([b, a]).select('r/x')?.policy).toBe('a');
+  });
+
+  it('a bad policy is not in force, says why, and disables no other, nor claims a scope', () => {
+    const bad = policy('bad', OLD, { ...statement('s', '*'), trustedIdentities: [] });
+    const set = createPolicySet([bad, policy('good', NEW, statement('s', '*'))]);
+    expect(set.select('r.example/app')?.policy).toBe('good');
+    expect(set.states.get('bad')?.invalid).toContain('trustedIdentities');
+    expect(set.states.get('bad')?.statements).toEqual([]);
+    expect(set.states.get('good')).toMatchObject({ conflicts: [], wins: [] });
+  });
+
+  it('a policy with a bad statement is not in force at all', () => {
+    const set = createPolicySet([
+      policy('half', OLD, statement('good', 'r.example/app'), statement('bad', 'https://r.example/app')),
+    ]);
+    expect(set.select('r.example/app')).toBeUndefined();
+    expect(set.states.get('half')?.invalid).toBeDefined();
   });
 });
