@@ -2,14 +2,13 @@ import { ANNOTATIONS, CLEANUP_FINALIZER, IMAGE_SIGNATURE_REQUESTS } from '../api
 import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/image-signature-request.ts';
 import type { ImageVerdict } from '../api/image-verdict.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
-import { AwsError, type SignerService } from '../aws/index.ts';
+import type { SignerService } from '../aws/index.ts';
 import { hasStatus } from '../kubernetes/index.ts';
 import { NotaryError } from '../notary/index.ts';
-import { OciError, pushSignature, type Reference, type RegistryClient } from '../oci/index.ts';
+import { OciError, type RegistryClient } from '../oci/index.ts';
 import { createAwsSigner } from '../signing/aws-signer.ts';
 import type { SigningGrants } from '../signing/grants.ts';
 import { createKeySigner } from '../signing/key-signer.ts';
-import { decideSigning } from '../signing/own-signature.ts';
 import type { Signer } from '../signing/signer.ts';
 import {
   type ImageEvaluation,
@@ -28,6 +27,7 @@ import { readSecret } from './object-data.ts';
 import { missingObject, notFoundAs, type RegistryClients, registryAccess } from './registry-access.ts';
 import { cleanUp } from './request-cleanup.ts';
 import { planRequest, type RequestedImage, type RequestPlan, type SigningPlan } from './request-plan.ts';
+import { type SigningOutcome, signImage } from './request-signing.ts';
 import { type ImageResult, imageStatus, type Problem, requestStatus, rfc3339 } from './request-status.ts';
 
 /** A problem that only a change mends is looked at again this often all the same: Secrets and grants are not watched. */
@@ -168,8 +168,14 @@ export class ImageSignatureRequestController {
     let evaluation = await verify(due ? 'registry' : 'kept');
     let signing: SigningOutcome = {};
     if (work.signer !== undefined && work.plan.sign !== undefined) {
-      signing = await this.#sign(work, work.signer, work.plan.sign, image, reference, evaluation, signal);
-      if (signing.pushed === true) evaluation = await verify('registry');
+      signing = await signImage(
+        { ...work, signer: work.signer, plan: work.plan.sign, image, reference, evaluation, now },
+        signal,
+      );
+      if (signing.made !== undefined) {
+        await this.#recordMade(work, image, work.signer, signing.made);
+        evaluation = await verify('registry');
+      }
     }
     // With metadata of its own asked for, the verdict is this request's alone.
     if (work.plan.requiredMetadata === undefined)
@@ -182,7 +188,7 @@ export class ImageSignatureRequestController {
     const dueAt = earliest(evaluation.changesAt, signing.renewAt);
     const status = imageStatus(image.text, evaluation, verdict, nextVerification, digest);
     // Looked at again without asking the registry, and nothing new: no reason to write.
-    const unchanged = !due && signing.pushed !== true && before?.verdict === status.verdict;
+    const unchanged = !due && signing.made === undefined && before?.verdict === status.verdict;
     return {
       evaluation,
       result: {
@@ -197,96 +203,20 @@ export class ImageSignatureRequestController {
     };
   }
 
-  async #sign(
-    work: RequestWork,
-    signer: Signer,
-    plan: SigningPlan,
-    image: RequestedImage,
-    reference: Reference & { readonly digest: string },
-    evaluation: ImageEvaluation,
-    signal: AbortSignal,
-  ): Promise<SigningOutcome> {
-    const { subject } = evaluation;
-    if (subject === undefined) {
-      return {
-        problem: {
-          reason: 'Undetermined',
-          message: evaluation.cause?.message ?? 'the image could not be read',
-          terminal: false,
-        },
-      };
-    }
-    const now = this.#options.context.clock();
-    const decision = decideSigning({
-      evaluation,
-      subject,
-      signer,
-      ...(plan.userMetadata === undefined ? {} : { userMetadata: plan.userMetadata }),
-      renewBeforeMs: plan.renewBeforeMs,
-      own: work.own,
-      now,
-    });
-    const anew = needsSignAnew(plan.signAnewAt, work.own, image.repository, subject.digest, now);
-    if (!anew) {
-      if (decision.kind === 'signed') return { signed: true, ...renewal(decision.expiresAt, plan.renewBeforeMs) };
-      if (decision.kind === 'undetermined') {
-        return { problem: { reason: 'Undetermined', message: decision.message, terminal: false } };
-      }
-      if (decision.kind === 'revoked') {
-        const message = `${image.text}: ${decision.message}; it is not signed again by itself: to sign it anew, annotate the request with ${ANNOTATIONS.signAnewRequestedAt}=<time now, RFC 3339>`;
-        return { problem: { reason: 'SignatureRevoked', message, terminal: true } };
-      }
-    }
-    try {
-      const signed = await signer.sign(
-        {
-          subject,
-          ...(plan.userMetadata === undefined ? {} : { userMetadata: plan.userMetadata }),
-          ...(plan.expiryMs === undefined ? {} : { expiryMs: plan.expiryMs }),
-          now,
-        },
-        signal,
-      );
-      const pushed = await pushSignature(
-        work.client,
-        reference,
-        subject,
-        { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations },
-        signal,
-      );
-      const { envelope } = signed;
-      work.own.push({
-        repository: image.repository,
-        subjectDigest: subject.digest,
-        digest: pushed.digest,
-        signedAt: rfc3339(envelope.authenticSigningTime ?? envelope.signingTime ?? now),
-        ...(envelope.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),
-        ...(signed.jobArn === undefined ? {} : { jobArn: signed.jobArn }),
-        ...(signed.profileVersionArn === undefined ? {} : { profileVersionArn: signed.profileVersionArn }),
-      });
-      await this.#recordOwn(work);
-      this.#options.context.events.record({
-        regarding: regardingOf(work.request),
-        type: 'Normal',
-        reason: 'ImageSigned',
-        action: 'Sign',
-        note: `signed ${image.text} (${shortDigest(subject.digest)}) with ${signer.name}`,
-      });
-      return { signed: true, pushed: true, ...renewal(envelope.expiry, plan.renewBeforeMs) };
-    } catch (error) {
-      const problem = signingProblem(error, image.text, keyOwner(work.request, plan));
-      if (problem === undefined) throw error;
-      return { problem };
-    }
-  }
-
   /** At once after each push, so that a crash does not lose what cleanup must know. */
-  async #recordOwn(work: RequestWork): Promise<void> {
+  async #recordMade(work: RequestWork, image: RequestedImage, signer: Signer, made: OwnSignature): Promise<void> {
     const { request } = work;
-    work.own = prune(work.own, this.#options.context.clock());
+    work.own = prune([...work.own, made], this.#options.context.clock());
     await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, request, {
       ...(request.status ?? {}),
       ownSignatures: work.own,
+    });
+    this.#options.context.events.record({
+      regarding: regardingOf(request),
+      type: 'Normal',
+      reason: 'ImageSigned',
+      action: 'Sign',
+      note: `signed ${image.text} (${shortDigest(made.subjectDigest)}) with ${signer.name}`,
     });
   }
 
@@ -497,13 +427,6 @@ interface RequestWork {
   readonly forced: boolean;
 }
 
-interface SigningOutcome {
-  readonly signed?: boolean;
-  readonly pushed?: boolean;
-  readonly renewAt?: Date;
-  readonly problem?: Problem;
-}
-
 /** The sweep's name for a request; no image reference begins with `#`. */
 export function sweepUser(key: ObjectKey): string {
   return `#request/${key}`;
@@ -554,26 +477,6 @@ function handled(
   };
 }
 
-function needsSignAnew(
-  at: Date | undefined,
-  own: readonly OwnSignature[],
-  repository: string,
-  subjectDigest: string,
-  now: Date,
-): boolean {
-  if (at === undefined || at.getTime() > now.getTime()) return false;
-  return !own.some(
-    (signature) =>
-      signature.repository === repository &&
-      signature.subjectDigest === subjectDigest &&
-      Date.parse(signature.signedAt) >= at.getTime(),
-  );
-}
-
-function renewal(expiresAt: Date | undefined, renewBeforeMs: number): { readonly renewAt?: Date } {
-  return expiresAt === undefined ? {} : { renewAt: new Date(expiresAt.getTime() - renewBeforeMs) };
-}
-
 /** Keeps the list bounded: what has expired needs no cleanup, then the oldest go. */
 function prune(own: readonly OwnSignature[], now: Date): OwnSignature[] {
   if (own.length <= MAX_OWN_SIGNATURES) return [...own];
@@ -581,36 +484,6 @@ function prune(own: readonly OwnSignature[], now: Date): OwnSignature[] {
     (signature) => signature.expiresAt === undefined || Date.parse(signature.expiresAt) > now.getTime(),
   );
   return living.slice(-MAX_OWN_SIGNATURES);
-}
-
-/** The Secret that a key is of, for messages. */
-function keyOwner(request: ImageSignatureRequest, { by }: SigningPlan): string {
-  return by.kind === 'key' ? `Secret ${request.metadata.namespace}/${by.secretName}` : by.profile.arn;
-}
-
-function signingProblem(error: unknown, image: string, signer: string): Problem | undefined {
-  if (error instanceof AwsError) {
-    const reasons = {
-      AccessDenied: 'AccessDenied',
-      ProfileNotFound: 'ProfileNotFound',
-      ProfileInactive: 'ProfileInactive',
-      RequestRejected: 'RequestRejected',
-      InvalidArn: 'InvalidSpec',
-    } as const;
-    const reason = error.code in reasons ? reasons[error.code as keyof typeof reasons] : 'SigningFailed';
-    return { reason, message: `${image}: ${error.message}`, terminal: error.terminal };
-  }
-  if (error instanceof OciError) {
-    const refused = error.code === 'Denied' || error.code === 'Unauthorized';
-    return {
-      reason: refused ? 'AccessDenied' : 'SigningFailed',
-      message: `${image}: ${error.message}`,
-      terminal: false,
-    };
-  }
-  if (error instanceof NotaryError)
-    return { reason: 'KeyInvalid', message: `${signer}, signing ${image}: ${error.message}`, terminal: true };
-  return undefined;
 }
 
 /** What a status says of an image, as the verdict it was made from. */

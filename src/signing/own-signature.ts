@@ -5,7 +5,7 @@ import type { Signer } from './signer.ts';
 
 /** Whether an image must be signed, and why. */
 export type SigningDecision =
-  | { readonly kind: 'signed'; readonly digest: string; readonly expiresAt?: Date }
+  | { readonly kind: 'signed'; readonly digest: string; readonly renewAt?: Date }
   | { readonly kind: 'sign'; readonly why: string }
   /** Somebody revoked it. Signing again by itself would undo what they meant: a person must ask for it. */
   | { readonly kind: 'revoked'; readonly digest: string; readonly message: string }
@@ -31,10 +31,10 @@ export interface SigningDecisionInput {
  */
 export function decideSigning(input: SigningDecisionInput): SigningDecision {
   const wanted = input.evaluation.signatures.filter((signature) => isWanted(signature, input));
-  const inForce = wanted.find((signature) => holdsUntil(signature, input.now.getTime() + input.renewBeforeMs));
+  const inForce = wanted.find((signature) => isInForce(signature, input));
   if (inForce !== undefined) {
-    const expiresAt = inForce.outcome.envelope.expiry;
-    return { kind: 'signed', digest: inForce.digest, ...(expiresAt === undefined ? {} : { expiresAt }) };
+    const renewAt = renewalTime(inForce.outcome.envelope, input.renewBeforeMs);
+    return { kind: 'signed', digest: inForce.digest, ...(renewAt === undefined ? {} : { renewAt }) };
   }
   const unreachable = input.evaluation.signatures.find((signature) => signature.kind === 'unreachable');
   if (unreachable?.kind === 'unreachable') return { kind: 'undetermined', message: unreachable.error.message };
@@ -79,9 +79,19 @@ function isWanted(
   return sameSubject && Object.entries(input.userMetadata ?? {}).every(([key, value]) => metadata[key] === value);
 }
 
-function holdsUntil(signature: EvaluatedSignature, until: number): signature is EvaluatedSignature & WantedSignature {
-  if (signature.kind !== 'evaluated') return false;
-  const { verdict, envelope } = signature.outcome;
-  if (verdict === 'Revoked' || verdict === 'Expired') return false;
-  return envelope?.expiry === undefined || envelope.expiry.getTime() > until;
+function isInForce({ outcome }: WantedSignature, { renewBeforeMs, now }: SigningDecisionInput): boolean {
+  if (outcome.verdict === 'Revoked' || outcome.verdict === 'Expired') return false;
+  const renewAt = renewalTime(outcome.envelope, renewBeforeMs);
+  return renewAt === undefined || renewAt > now;
+}
+
+/**
+ * When a signature must be made anew; undefined for one without expiry. Never in the first half of its life: where
+ * renewBefore is longer than the signatures hold, each would else be due the moment it was made.
+ */
+export function renewalTime(envelope: Envelope, renewBeforeMs: number): Date | undefined {
+  const signedAt = envelope.authenticSigningTime ?? envelope.signingTime;
+  if (envelope.expiry === undefined) return undefined;
+  const lifeMs = signedAt === undefined ? 0 : envelope.expiry.getTime() - signedAt.getTime();
+  return new Date(envelope.expiry.getTime() - Math.min(renewBeforeMs, lifeMs / 2));
 }

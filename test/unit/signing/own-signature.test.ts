@@ -4,7 +4,7 @@ import type { CheckResult, Envelope, SignatureVerdict } from '../../../src/notar
 import { parseEnvelope, signEnvelope } from '../../../src/notary/index.ts';
 import { OciError } from '../../../src/oci/index.ts';
 import { createKeySigner } from '../../../src/signing/key-signer.ts';
-import { decideSigning } from '../../../src/signing/own-signature.ts';
+import { decideSigning, renewalTime } from '../../../src/signing/own-signature.ts';
 import type { Signer } from '../../../src/signing/signer.ts';
 import type { EvaluatedSignature, ImageEvaluation } from '../../../src/verification/index.ts';
 import { type Chain, createChain } from '../../support/pki.ts';
@@ -145,4 +145,15 @@ describe('whether an image must be signed', () => {
     expect(decide([forged], { signer: arn, own })).toBe('signed');
     expect(decide([await signatureOf({ by: theirs })], { signer: arn })).toBe('signed');
   });
+});
+
+it.each([
+  ['this long before expiry', HOUR, -HOUR],
+  ['at expiry where nothing is said', 0, 0],
+  ['never in the first half of its life: else each would be due the moment it is made', 1_000 * HOUR, -5 * HOUR],
+])('a signature is renewed %s', (_name, renewBeforeMs, offsetMs) => {
+  const signingTime = new Date('2026-01-01T00:00:00Z');
+  const expiry = new Date(signingTime.getTime() + 10 * HOUR);
+  const envelope = { signingTime, expiry } as Partial<Envelope> as Envelope;
+  expect(renewalTime(envelope, renewBeforeMs)?.getTime()).toBe(expiry.getTime() + offsetMs);
 });

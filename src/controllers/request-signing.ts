@@ -1,0 +1,156 @@
+import { ANNOTATIONS } from '../api/group.ts';
+import type { ImageSignatureRequest, OwnSignature } from '../api/image-signature-request.ts';
+import { AwsError } from '../aws/index.ts';
+import { NotaryError } from '../notary/index.ts';
+import { OciError, pushSignature, type Reference, type RegistryClient } from '../oci/index.ts';
+import { decideSigning, renewalTime } from '../signing/own-signature.ts';
+import type { SignedEnvelope, Signer } from '../signing/signer.ts';
+import type { ImageEvaluation } from '../verification/index.ts';
+import type { RequestedImage, SigningPlan } from './request-plan.ts';
+import { type Problem, rfc3339 } from './request-status.ts';
+
+export interface ImageSigning {
+  readonly request: ImageSignatureRequest;
+  readonly plan: SigningPlan;
+  readonly client: RegistryClient;
+  readonly signer: Signer;
+  /** What this request signed before. */
+  readonly own: readonly OwnSignature[];
+  readonly image: RequestedImage;
+  readonly reference: Reference & { readonly digest: string };
+  /** Of every signature that the image has. */
+  readonly evaluation: ImageEvaluation;
+  readonly now: Date;
+}
+
+/** What came of signing one image. */
+export interface SigningOutcome {
+  /** It has a signature in force of the wanted signer. */
+  readonly signed?: boolean;
+  /** The signature that was made now. */
+  readonly made?: OwnSignature;
+  readonly renewAt?: Date;
+  readonly problem?: Problem;
+}
+
+/** Signs an image and pushes the signature, unless it has one already or must not be signed. */
+export async function signImage(input: ImageSigning, signal: AbortSignal): Promise<SigningOutcome> {
+  const { evaluation, image, plan, signer, own, now } = input;
+  const { subject } = evaluation;
+  if (subject === undefined) {
+    const message = evaluation.cause?.message ?? 'the image could not be read';
+    return { problem: { reason: 'Undetermined', message, terminal: false } };
+  }
+  if (!needsSignAnew(plan.signAnewAt, own, image.repository, subject.digest, now)) {
+    const { userMetadata, renewBeforeMs } = plan;
+    const decision = decideSigning({
+      evaluation,
+      subject,
+      signer,
+      ...(userMetadata === undefined ? {} : { userMetadata }),
+      renewBeforeMs,
+      own,
+      now,
+    });
+    switch (decision.kind) {
+      case 'signed':
+        return { signed: true, ...(decision.renewAt === undefined ? {} : { renewAt: decision.renewAt }) };
+      case 'undetermined':
+        return { problem: { reason: 'Undetermined', message: decision.message, terminal: false } };
+      case 'revoked': {
+        const message = `${image.text}: ${decision.message}; it is not signed again by itself: to sign it anew, annotate the request with ${ANNOTATIONS.signAnewRequestedAt}=<time now, RFC 3339>`;
+        return { problem: { reason: 'SignatureRevoked', message, terminal: true } };
+      }
+      case 'sign':
+        break;
+    }
+  }
+  try {
+    return await make(input, subject, signal);
+  } catch (error) {
+    const problem = signingProblem(error, image.text, keyOwner(input.request, plan));
+    if (problem === undefined) throw error;
+    return { problem };
+  }
+}
+
+async function make(
+  input: ImageSigning,
+  subject: NonNullable<ImageEvaluation['subject']>,
+  signal: AbortSignal,
+): Promise<SigningOutcome> {
+  const { client, reference, plan, signer, image, now } = input;
+  const { userMetadata, expiryMs } = plan;
+  const signed = await signer.sign(
+    {
+      subject,
+      ...(userMetadata === undefined ? {} : { userMetadata }),
+      ...(expiryMs === undefined ? {} : { expiryMs }),
+      now,
+    },
+    signal,
+  );
+  const artifact = { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations };
+  const { digest } = await pushSignature(client, reference, subject, artifact, signal);
+  const renewAt = renewalTime(signed.envelope, plan.renewBeforeMs);
+  return {
+    signed: true,
+    made: { repository: image.repository, subjectDigest: subject.digest, digest, ...recordOf(signed, now) },
+    ...(renewAt === undefined ? {} : { renewAt }),
+  };
+}
+
+function recordOf({ envelope, jobArn, profileVersionArn }: SignedEnvelope, now: Date): Pick<OwnSignature, 'signedAt'> {
+  return {
+    signedAt: rfc3339(envelope.authenticSigningTime ?? envelope.signingTime ?? now),
+    ...(envelope.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),
+    ...(jobArn === undefined ? {} : { jobArn }),
+    ...(profileVersionArn === undefined ? {} : { profileVersionArn }),
+  };
+}
+
+function needsSignAnew(
+  at: Date | undefined,
+  own: readonly OwnSignature[],
+  repository: string,
+  subjectDigest: string,
+  now: Date,
+): boolean {
+  if (at === undefined || at.getTime() > now.getTime()) return false;
+  return !own.some(
+    (signature) =>
+      signature.repository === repository &&
+      signature.subjectDigest === subjectDigest &&
+      Date.parse(signature.signedAt) >= at.getTime(),
+  );
+}
+
+/** The Secret that a key is of, for messages. */
+function keyOwner(request: ImageSignatureRequest, { by }: SigningPlan): string {
+  return by.kind === 'key' ? `Secret ${request.metadata.namespace}/${by.secretName}` : by.profile.arn;
+}
+
+function signingProblem(error: unknown, image: string, signer: string): Problem | undefined {
+  if (error instanceof AwsError) {
+    const reasons = {
+      AccessDenied: 'AccessDenied',
+      ProfileNotFound: 'ProfileNotFound',
+      ProfileInactive: 'ProfileInactive',
+      RequestRejected: 'RequestRejected',
+      InvalidArn: 'InvalidSpec',
+    } as const;
+    const reason = error.code in reasons ? reasons[error.code as keyof typeof reasons] : 'SigningFailed';
+    return { reason, message: `${image}: ${error.message}`, terminal: error.terminal };
+  }
+  if (error instanceof OciError) {
+    const refused = error.code === 'Denied' || error.code === 'Unauthorized';
+    return {
+      reason: refused ? 'AccessDenied' : 'SigningFailed',
+      message: `${image}: ${error.message}`,
+      terminal: false,
+    };
+  }
+  if (error instanceof NotaryError)
+    return { reason: 'KeyInvalid', message: `${signer}, signing ${image}: ${error.message}`, terminal: true };
+  return undefined;
+}
