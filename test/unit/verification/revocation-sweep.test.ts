@@ -169,13 +169,13 @@ describe('RevocationSweep', () => {
   });
 
   it('where Signer answers some and throttles the rest, the sweep stays stretched', async () => {
-    for (let n = 0; n < 20; n += 1) await world.use(`image-${n}`, n);
-    // Three of four are throttled for good.
-    for (let n = 0; n < 20; n += 1) if (n % 4 !== 0) world.answers.set(job(n), 'throttled');
-    await intervals(10);
+    for (let n = 0; n < 40; n += 1) await world.use(`image-${n}`, n);
+    // Two of three are throttled for good.
+    for (let n = 0; n < 40; n += 1) if (n % 3 !== 0) world.answers.set(job(n), 'throttled');
+    await intervals(20);
     world.calls.length = 0;
-    await intervals(10);
-    expect(world.calls.length).toBeLessThan(20 * 10 * 0.7);
+    await intervals(50);
+    expect(world.calls.length).toBeLessThan(40 * 50 * 0.3);
   });
 
   it('down: the last answer up to two intervals old, then an error, told once; told again when it is over (faults.md 43)', async () => {
