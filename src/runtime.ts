@@ -28,7 +28,7 @@ import {
 } from './kubernetes/index.ts';
 import { checkRevocationNotSupported, verifyTimestampNotSupported } from './notary/index.ts';
 import type { Metrics } from './reporting/index.ts';
-import { GrantsFile } from './signing/grants.ts';
+import { GrantsFile } from './signing/grants-file.ts';
 import {
   createPolicySet,
   type ImageKey,
@@ -222,7 +222,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const requestController = new ImageSignatureRequestController({
     context,
     requests,
-    namespaceLabels: (name) => namespaces.get(name)?.metadata.labels ?? {},
+    namespaceLabels: (name) => {
+      const namespace = namespaces.get(name);
+      return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
+    },
     verifier,
     verdicts,
     sweep,

@@ -38,7 +38,8 @@ const MAX_OWN_SIGNATURES = 256;
 export interface ImageSignatureRequestControllerOptions {
   readonly context: ControllerContext;
   readonly requests: ReadonlyMap<ObjectKey, ImageSignatureRequest>;
-  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>;
+  /** Undefined: the namespace is not known. */
+  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>> | undefined;
   readonly verifier: ImageVerifier;
   readonly verdicts: VerdictStore;
   readonly sweep: RevocationSweep;

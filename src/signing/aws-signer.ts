@@ -19,7 +19,8 @@ export interface AwsSignerInput {
 
 /**
  * A signer that asks AWS Signer's SignPayload (aws.md, "Signing"). What comes back is checked before anyone uses it:
- * its signature verifies, and its descriptor is the one that was sent.
+ * its signature verifies, its descriptor is the one that was sent, and it names the profile. Otherwise the image would
+ * never count as signed, and be signed again and again.
  * @throws AwsError InvalidArn
  */
 export function createAwsSigner(input: AwsSignerInput): Signer {
@@ -34,7 +35,7 @@ export function createAwsSigner(input: AwsSignerInput): Signer {
         { profile, payload, ...(input.assumeRoleArn === undefined ? {} : { assumeRoleArn: input.assumeRoleArn }) },
         signal,
       );
-      const envelope = checkAnswer(answer.envelope, subject, profile.arn);
+      const envelope = checkAnswer(answer.envelope, { ...subject, annotations: userMetadata ?? {} }, profile.arn);
       const attributes = signerAttributes(envelope);
       return {
         bytes: answer.envelope,
@@ -81,5 +82,9 @@ function checkAnswer(bytes: Uint8Array, subject: Descriptor, profileArn: string)
   if (digest !== subject.digest || mediaType !== subject.mediaType || size !== subject.size) {
     throw refuse(`found one over ${mediaType} ${digest} of ${size} bytes`);
   }
+  const { annotations = {} } = envelope.subject;
+  const lost = Object.entries(subject.annotations ?? {}).find(([key, value]) => annotations[key] !== value);
+  if (lost !== undefined) throw refuse(`found one without the user metadata ${lost[0]}`);
+  if (!claimsProfile(envelope, profileArn)) throw refuse('found one that does not name this profile');
   return envelope;
 }

@@ -36,22 +36,38 @@ export function decideSigning(input: SigningDecisionInput): SigningDecision {
     const renewAt = renewalTime(inForce.outcome.envelope, input.renewBeforeMs);
     return { kind: 'signed', digest: inForce.digest, ...(renewAt === undefined ? {} : { renewAt }) };
   }
-  const unreachable = input.evaluation.signatures.find((signature) => signature.kind === 'unreachable');
-  if (unreachable?.kind === 'unreachable') return { kind: 'undetermined', message: unreachable.error.message };
+  const unknown = whyUndetermined(input.evaluation);
+  if (unknown !== undefined) return { kind: 'undetermined', message: unknown };
 
-  const revoked = wanted.find((signature) => signature.outcome.verdict === 'Revoked');
-  const runningOut = wanted.find((signature) => signature.outcome.verdict !== 'Revoked');
-  if (revoked !== undefined && runningOut === undefined) {
+  // The last one made counts: older ones that expired do not undo the revocation of the one that renewed them.
+  const last = wanted.toSorted((a, b) => signedAt(b) - signedAt(a) || Number(isRevoked(b)) - Number(isRevoked(a)))[0];
+  if (last === undefined) return { kind: 'sign', why: `no signature of ${input.signer.name} yet` };
+  if (isRevoked(last)) {
     return {
       kind: 'revoked',
-      digest: revoked.digest,
-      message: revoked.outcome.decisive?.reason ?? 'its signature was revoked',
+      digest: last.digest,
+      message: last.outcome.decisive?.reason ?? 'its signature was revoked',
     };
   }
-  if (runningOut !== undefined) {
-    return { kind: 'sign', why: `the signature ${runningOut.digest} has expired or expires within renewBefore` };
+  return { kind: 'sign', why: `the signature ${last.digest} has expired or expires within renewBefore` };
+}
+
+/** Why a wanted signature might be there unseen; signing then could go on for ever. */
+function whyUndetermined({ signatures, truncated }: ImageEvaluation): string | undefined {
+  for (const signature of signatures) {
+    // What is listed but gone is nobody's signature in force.
+    if (signature.kind === 'unreachable' && signature.error.code !== 'NotFound') return signature.error.message;
   }
-  return { kind: 'sign', why: `no signature of ${input.signer.name} yet` };
+  if (!truncated) return undefined;
+  return `the image has more signatures than the ${signatures.length} that were read: remove signatures or raise --max-signatures (notary.md A7)`;
+}
+
+function signedAt({ outcome: { envelope } }: WantedSignature): number {
+  return (envelope.authenticSigningTime ?? envelope.signingTime)?.getTime() ?? 0;
+}
+
+function isRevoked({ outcome }: WantedSignature): boolean {
+  return outcome.verdict === 'Revoked';
 }
 
 interface WantedSignature {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GrantsError, NO_GRANTS, parseGrants } from '../../../src/signing/grants.ts';
+import { NO_GRANTS } from '../../../src/signing/grants.ts';
+import { GrantsError, parseGrants } from '../../../src/signing/parse-grants.ts';
 
 const PROFILE = 'arn:aws:signer:us-west-2:111122223333:/signing-profiles/shop';
 const GRANTS = parseGrants(`
@@ -45,9 +46,35 @@ describe('a signing grant', () => {
       false,
     ],
     ['no parts of two grants put together', { ...ASK, repository: 'registry.example.com/base' }, false],
-    ['a label named like an inherited property is none', { ...PLATFORM, namespaceLabels: {} }, false],
+    ['no namespace without the label', { ...PLATFORM, namespaceLabels: {} }, false],
+    ['a namespace that it names, although its labels are not known', { ...ASK, namespaceLabels: undefined }, true],
+    ['no profile in other letters', { ...ASK, profileArn: PROFILE.toUpperCase() }, false],
+    ['no namespace that only begins the same', { ...ASK, namespace: 'sho' }, false],
+    ['a path below the path', { ...ASK, repository: 'registry.example.com/shop/a/b' }, true],
   ])('%s', (_name, request, granted) => {
     expect(GRANTS.check(request as typeof ASK).granted).toBe(granted);
+  });
+
+  it.each(['NotIn, values: [a]', 'DoesNotExist'])(
+    'by labels left out (%s) covers no namespace that is not known',
+    (rule) => {
+      const grants = parseGrants(`
+signing:
+  grants:
+    - namespaceSelector: {matchExpressions: [{key: tenant, operator: ${rule}}]}
+      profileArns: ["*"]
+      repositories: ["*"]`);
+      expect(grants.check({ ...ASK, namespaceLabels: {} }).granted).toBe(true);
+      expect(grants.check({ ...ASK, namespaceLabels: undefined }).granted).toBe(false);
+      expect(grants.check({ ...ASK, namespaceLabels: { tenant: 'a' } }).granted).toBe(false);
+    },
+  );
+
+  it('a label key named like an inherited property is no label', () => {
+    const grants = parseGrants(
+      'signing: {grants: [{namespaceSelector: {matchExpressions: [{key: constructor, operator: Exists}]}, profileArns: ["*"], repositories: ["*"]}]}',
+    );
+    expect(grants.check(ASK).granted).toBe(false);
   });
 
   it('is not there by default, and the answer names what is needed, not what others have', () => {
@@ -63,6 +90,18 @@ describe('a signing grant', () => {
     ['sign: {}', 'sign: no such field'],
     ['signing: {grants: [{repositories: ["*"]}]}', 'expected namespaces or namespaceSelector'],
     ['signing: {grants: [{namespaces: [a], repositories: ["r.example.com/*/x"]}]}', '"*" may stand at the end only'],
+    ['signing: {grants: [{namespaces: [a], repositories: ["r.example.com/team*"]}]}', 'behind a slash'],
+    ['signing: {grants: [{namespaces: [a], repositories: ["**"]}]}', 'behind a slash'],
+    ['signing: {grants: [{namespaces: [a], repositories: ["*/*"]}]}', 'behind a slash'],
+    ['signing: {grants: [{namespaces: ["team-*"], repositories: ["*"]}]}', 'use namespaceSelector for several'],
+    [
+      'signing: {grants: [{namespaces: [a], profileArns: ["arn:aws:signer:*:111122223333:/signing-profiles/x"], repositories: ["*"]}]}',
+      'signing.grants[0].profileArns: "*" may stand at the end only',
+    ],
+    [
+      'signing: {grants: [{namespaces: [a], roleArns: ["arn:aws:iam::*:role/x"], repositories: ["*"]}]}',
+      'signing.grants[0].roleArns: "*" may stand at the end only',
+    ],
     [
       'signing: {grants: [{namespaces: a, repositories: ["*"]}]}',
       'signing.grants[0].namespaces: expected a list of strings',

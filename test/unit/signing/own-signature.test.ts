@@ -34,6 +34,7 @@ interface Given {
   readonly subject?: typeof SUBJECT;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly failed?: readonly CheckResult['type'][];
+  readonly ageMs?: number;
 }
 
 async function signatureOf({
@@ -43,13 +44,14 @@ async function signatureOf({
   subject = SUBJECT,
   metadata,
   failed = [],
+  ageMs = HOUR,
 }: Given): Promise<EvaluatedSignature> {
   const { bytes, mediaType } = await signEnvelope({
     subject,
     key: by.key,
     certificates: by.certificates,
     format: 'JWS',
-    signingTime: new Date(NOW.getTime() - HOUR),
+    signingTime: new Date(NOW.getTime() - ageMs),
     expiry: new Date(NOW.getTime() + expiryMs),
     signingAgent: 'test/1',
     ...(metadata === undefined ? {} : { userMetadata: metadata }),
@@ -77,13 +79,14 @@ function decide(
     readonly signer?: Signer;
     readonly own?: readonly OwnSignature[];
     readonly metadata?: Readonly<Record<string, string>>;
+    readonly truncated?: boolean;
   } = {},
 ) {
   const evaluation: ImageEvaluation = {
     repository: 'r/a',
     verdict: 'Trusted',
     signatures,
-    truncated: false,
+    truncated: more.truncated ?? false,
     evaluatedAt: NOW,
   };
   return decideSigning({
@@ -110,6 +113,22 @@ describe('whether an image must be signed', () => {
     ['one that expires within renewBefore', [{ expiryMs: HOUR / 2 }], 'sign'],
     ['one that has expired', [{ expiryMs: -60_000, verdict: 'Expired' }], 'sign'],
     ['one that was revoked: only a person may undo that', [{ verdict: 'Revoked', failed: ['revocation'] }], 'revoked'],
+    [
+      'an old one expired, the one that renewed it revoked',
+      [
+        { ageMs: 20 * HOUR, expiryMs: -HOUR, verdict: 'Expired' },
+        { verdict: 'Revoked', failed: ['revocation'] },
+      ],
+      'revoked',
+    ],
+    [
+      'an old one revoked, the one that a person asked for then expired',
+      [
+        { ageMs: 20 * HOUR, verdict: 'Revoked', failed: ['revocation'] },
+        { expiryMs: -60_000, verdict: 'Expired' },
+      ],
+      'sign',
+    ],
     ['one revoked, another in force', [{ verdict: 'Revoked', failed: ['revocation'] }, {}], 'signed'],
     ['one of another image', [{ subject: { ...SUBJECT, digest: `sha256:${'b'.repeat(64)}` } }], 'sign'],
     ['one whose integrity does not hold', [{ verdict: 'Untrusted', failed: ['integrity'] }], 'sign'],
@@ -127,6 +146,17 @@ describe('whether an image must be signed', () => {
     };
     expect(decide([unreachable])).toBe('undetermined');
     expect(decide([unreachable, await signatureOf({})])).toBe('signed');
+  });
+
+  it('not while there are more signatures than were read: ours could be among them, and each new one too', async () => {
+    const junk: EvaluatedSignature = { digest: DIGEST, kind: 'malformed', message: 'junk' };
+    expect(decide([junk], { truncated: true })).toBe('undetermined');
+    expect(decide([junk, await signatureOf({})], { truncated: true })).toBe('signed');
+    expect(decide([junk])).toBe('sign');
+  });
+
+  it('a listed signature that is gone does not stop signing', () => {
+    expect(decide([{ digest: DIGEST, kind: 'unreachable', error: new OciError('NotFound', 'gone') }])).toBe('sign');
   });
 
   it('anew where the wanted metadata is not signed', async () => {
