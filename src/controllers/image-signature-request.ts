@@ -1,6 +1,5 @@
 import { ANNOTATIONS, CLEANUP_FINALIZER, IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
 import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/image-signature-request.ts';
-import type { ImageVerdict } from '../api/image-verdict.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
 import type { SignerService } from '../aws/index.ts';
 import { hasStatus } from '../kubernetes/index.ts';
@@ -17,18 +16,19 @@ import {
   imageKey,
   imageVerdict,
   type RevocationSweep,
-  registryCause,
   shortDigest,
   type VerdictStore,
 } from '../verification/index.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
 import { jobsOf } from './image.ts';
+import { imageStatus, unreadImageStatus, verdictOf } from './image-status.ts';
 import { readSecret } from './object-data.ts';
 import { missingObject, notFoundAs, type RegistryClients, registryAccess } from './registry-access.ts';
 import { cleanUp } from './request-cleanup.ts';
 import { planRequest, type RequestedImage, type RequestPlan, type SigningPlan } from './request-plan.ts';
+import type { ImageResult, Problem } from './request-result.ts';
 import { type SigningOutcome, signImage } from './request-signing.ts';
-import { type ImageResult, imageStatus, type Problem, requestStatus, rfc3339 } from './request-status.ts';
+import { requestStatus } from './request-status.ts';
 
 /** A problem that only a change mends is looked at again this often all the same: Secrets and grants are not watched. */
 const STALLED_RETRY_MS = 60_000;
@@ -178,9 +178,10 @@ export class ImageSignatureRequestController {
         evaluation = await verify('registry');
       }
     }
-    // With metadata of its own asked for, the verdict is this request's alone.
-    if (work.plan.requiredMetadata === undefined)
-      this.#options.verdicts.update(imageKey(image.repository, digest), evaluation);
+    // With metadata of its own asked for, the verdict is this request's alone; and so is a registry that refuses the
+    // request's own credentials: it says nothing of pods that run the image.
+    const isOwn = work.plan.requiredMetadata !== undefined || (evaluation.verdict === 'Unknown' && !evaluation.subject);
+    if (!isOwn) this.#options.verdicts.update(imageKey(image.repository, digest), evaluation);
     const verdict = imageVerdict(evaluation, before === undefined ? undefined : verdictOf(before));
     const nextVerification =
       due || before?.nextVerificationTime === undefined
@@ -188,15 +189,13 @@ export class ImageSignatureRequestController {
         : new Date(before.nextVerificationTime);
     const dueAt = earliest(evaluation.changesAt, signing.renewAt);
     const status = imageStatus(image.text, evaluation, verdict, nextVerification, digest);
-    // Looked at again without asking the registry, and nothing new: no reason to write.
-    const unchanged = !due && signing.made === undefined && before?.verdict === status.verdict;
+    // Looked at again and nothing new: no reason to write. An Unknown that lasts is looked at every few seconds.
+    const unchanged =
+      before?.verdict === status.verdict && (status.verdict === 'Unknown' || (!due && signing.made === undefined));
     return {
       evaluation,
       result: {
-        status:
-          unchanged && before.lastVerifiedTime !== undefined
-            ? { ...status, lastVerifiedTime: before.lastVerifiedTime }
-            : status,
+        status: unchanged ? withTimesOf(before, status, now) : status,
         ...(work.signer === undefined ? {} : { signed: signing.signed === true }),
         ...(signing.problem === undefined ? {} : { problem: signing.problem }),
         ...(dueAt === undefined ? {} : { dueAt }),
@@ -227,32 +226,8 @@ export class ImageSignatureRequestController {
     before: ImageStatus | undefined,
     error: OciError,
   ): ImageResult {
-    const now = this.#options.context.clock();
-    const known = before === undefined ? undefined : verdictOf(before);
-    const verdict = imageVerdict(
-      {
-        repository: image.repository,
-        verdict: 'Unknown',
-        cause: registryCause(error),
-        signatures: [],
-        truncated: false,
-        evaluatedAt: now,
-      },
-      known,
-    );
-    const status: ImageStatus = {
-      reference: image.text,
-      ...(before?.digest === undefined ? {} : { digest: before.digest }),
-      ...(before?.mediaType === undefined ? {} : { mediaType: before.mediaType }),
-      verdict: 'Unknown',
-      ...(verdict.cause === undefined ? {} : { cause: verdict.cause }),
-      ...(verdict.lastKnown === undefined
-        ? {}
-        : { lastKnown: { verdict: verdict.lastKnown.verdict, verifiedAt: rfc3339(verdict.lastKnown.verifiedAt) } }),
-      ...(before?.lastVerifiedTime === undefined ? {} : { lastVerifiedTime: before.lastVerifiedTime }),
-    };
     return {
-      status,
+      status: unreadImageStatus(image.text, image.repository, before, error, this.#options.context.clock()),
       ...(work.signer === undefined ? {} : { signed: false }),
       problem: { reason: 'RetryingAfterFault', message: error.message, terminal: false },
     };
@@ -487,16 +462,13 @@ function prune(own: readonly OwnSignature[], now: Date): OwnSignature[] {
   return living.slice(-MAX_OWN_SIGNATURES);
 }
 
-/** What a status says of an image, as the verdict it was made from. */
-function verdictOf(status: ImageStatus): ImageVerdict | undefined {
-  if (status.lastVerifiedTime === undefined && status.lastKnown === undefined) return undefined;
+/** A status that says nothing new keeps the times of the one before, but for a time to look again that is over. */
+function withTimesOf(before: ImageStatus, status: ImageStatus, now: Date): ImageStatus {
+  const { lastVerifiedTime = status.lastVerifiedTime, nextVerificationTime: next } = before;
   return {
-    verdict: status.verdict,
-    ...(status.cause === undefined ? {} : { cause: status.cause }),
-    ...(status.lastKnown === undefined
-      ? {}
-      : { lastKnown: { verdict: status.lastKnown.verdict, verifiedAt: new Date(status.lastKnown.verifiedAt) } }),
-    verifiedAt: new Date(status.lastVerifiedTime ?? 0),
+    ...status,
+    ...(lastVerifiedTime === undefined ? {} : { lastVerifiedTime }),
+    ...(next === undefined || isPast(next, now) ? {} : { nextVerificationTime: next }),
   };
 }
 

@@ -5,7 +5,7 @@ import { deleteSignature, OciError, type Reference } from '../oci/index.ts';
 import { referenceOf } from '../verification/index.ts';
 import type { ImageSignatureRequestControllerOptions } from './image-signature-request.ts';
 import { registryAccess } from './registry-access.ts';
-import type { Problem } from './request-status.ts';
+import type { Problem } from './request-result.ts';
 
 export type CleanupResult = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly problem: Problem };
 

@@ -68,6 +68,8 @@ export function planRequest(request: ImageSignatureRequest): PlanResult {
 
 function plan(request: ImageSignatureRequest): RequestPlan {
   const { spec } = request;
+  if (spec.images.length === 0)
+    throw new Refusal('InvalidSpec', 'spec.images: expected at least one image; found none');
   const images = spec.images.map((text) => {
     const reference = parseReference(text);
     return { text, reference, repository: repositoryName(reference) };
@@ -132,6 +134,13 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
     throw new Refusal(
       'InvalidSpec',
       'spec.sign.renewBefore: expected less than spec.sign.expiry, else every signature is due at once',
+    );
+  }
+  const reserved = Object.keys(sign.userMetadata ?? {}).find((name) => name.startsWith('io.cncf.notary'));
+  if (reserved !== undefined) {
+    throw new Refusal(
+      'InvalidSpec',
+      `spec.sign.userMetadata: the key ${reserved} is reserved, for it begins with io.cncf.notary; choose another (notary.md B7)`,
     );
   }
   const signAnewAt = signAnewTime(request.metadata.annotations?.[ANNOTATIONS.signAnewRequestedAt]);

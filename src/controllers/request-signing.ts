@@ -7,7 +7,8 @@ import { decideSigning, renewalTime } from '../signing/own-signature.ts';
 import type { SignedEnvelope, Signer } from '../signing/signer.ts';
 import type { ImageEvaluation } from '../verification/index.ts';
 import type { RequestedImage, SigningPlan } from './request-plan.ts';
-import { type Problem, rfc3339 } from './request-status.ts';
+import type { Problem } from './request-result.ts';
+import { rfc3339 } from './wording.ts';
 
 export interface ImageSigning {
   readonly request: ImageSignatureRequest;

@@ -1,9 +1,8 @@
 import { POD_CONDITION } from '../api/group.ts';
 import { BAD_VERDICTS, VERDICTS_WORST_FIRST } from '../api/verdict.ts';
+import { cutMessage } from '../kubernetes/index.ts';
 import type { PodImagesCondition } from '../workloads/index.ts';
 import { containerSentence, type VerdictedContainer } from './verdict-text.ts';
-
-const MAX_MESSAGE = 1_024;
 
 export type PodConditionDecision =
   | { readonly kind: 'none' }
@@ -20,6 +19,8 @@ export function podCondition(
   now: Date,
   existing: PodImagesCondition | undefined,
 ): PodConditionDecision {
+  // A pod that ended runs nothing: what was told of it stays, for nothing has become trusted.
+  if (containers.length === 0) return { kind: 'none' };
   const bad = containers.filter(({ verdict }) => verdict !== undefined && BAD_VERDICTS.has(verdict.verdict));
   const pending = containers.some(({ verdict }) => verdict === undefined);
   if (bad.length === 0 && (pending || (existing === undefined && !options.readinessGate))) return { kind: 'none' };
@@ -47,7 +48,7 @@ function flagged(bad: readonly VerdictedContainer[]): {
   return {
     status: 'False',
     reason,
-    message: message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`,
+    message: cutMessage(message),
   };
 }
 

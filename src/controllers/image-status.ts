@@ -1,0 +1,129 @@
+import type { ImageStatus, SignatureStatus } from '../api/image-signature-request.ts';
+import type { ImageVerdict } from '../api/image-verdict.ts';
+import { signerAttributes } from '../aws/index.ts';
+import { cutMessage } from '../kubernetes/index.ts';
+import { distinguishedNameOf } from '../notary/index.ts';
+import type { OciError } from '../oci/index.ts';
+import { type EvaluatedSignature, type ImageEvaluation, imageVerdict, registryCause } from '../verification/index.ts';
+import { cut, rfc3339 } from './wording.ts';
+
+/** design.md, "Status stays small". */
+const MAX_SIGNATURES_PER_IMAGE = 10;
+
+/** The image as status shows it, from its evaluation. */
+export function imageStatus(
+  reference: string,
+  evaluation: ImageEvaluation,
+  verdict: ImageVerdict,
+  nextVerification: Date,
+  digest: string,
+): ImageStatus {
+  const shown = evaluation.signatures.slice(0, MAX_SIGNATURES_PER_IMAGE).map(signatureStatus);
+  const omitted = evaluation.signatures.length - shown.length;
+  return {
+    reference,
+    digest,
+    ...(evaluation.subject === undefined ? {} : { mediaType: evaluation.subject.mediaType }),
+    ...verdictStatus(verdict),
+    ...(verdict.statement === undefined ? {} : { statement: verdict.statement }),
+    signatures: shown,
+    ...(omitted > 0 ? { omittedSignatures: omitted } : {}),
+    lastVerifiedTime: rfc3339(verdict.verifiedAt),
+    nextVerificationTime: rfc3339(nextVerification),
+  };
+}
+
+/**
+ * The status of an image that the registry did not give: Unknown, with what was known before. The same fault again
+ * gives the same status, so that an outage is written once.
+ */
+export function unreadImageStatus(
+  reference: string,
+  repository: string,
+  before: ImageStatus | undefined,
+  error: OciError,
+  now: Date,
+): ImageStatus {
+  const evaluation: ImageEvaluation = {
+    repository,
+    verdict: 'Unknown',
+    cause: registryCause(error),
+    signatures: [],
+    truncated: false,
+    evaluatedAt: now,
+  };
+  const verdict = imageVerdict(evaluation, before === undefined ? undefined : verdictOf(before));
+  return {
+    reference,
+    ...(before?.digest === undefined ? {} : { digest: before.digest }),
+    ...(before?.mediaType === undefined ? {} : { mediaType: before.mediaType }),
+    ...verdictStatus(verdict),
+    ...(before?.lastVerifiedTime === undefined ? {} : { lastVerifiedTime: before.lastVerifiedTime }),
+  };
+}
+
+/** What a status says of an image, as the verdict it was made from. */
+export function verdictOf(status: ImageStatus): ImageVerdict {
+  return {
+    verdict: status.verdict,
+    ...(status.cause === undefined ? {} : { cause: status.cause }),
+    ...(status.lastKnown === undefined
+      ? {}
+      : { lastKnown: { verdict: status.lastKnown.verdict, verifiedAt: new Date(status.lastKnown.verifiedAt) } }),
+    verifiedAt: new Date(status.lastVerifiedTime ?? 0),
+  };
+}
+
+function verdictStatus({
+  verdict,
+  cause,
+  lastKnown,
+}: ImageVerdict): Pick<ImageStatus, 'verdict' | 'cause' | 'lastKnown'> {
+  return {
+    verdict,
+    ...(cause === undefined ? {} : { cause: { ...cause, message: cutMessage(cause.message) } }),
+    ...(lastKnown === undefined
+      ? {}
+      : { lastKnown: { verdict: lastKnown.verdict, verifiedAt: rfc3339(lastKnown.verifiedAt) } }),
+  };
+}
+
+function signatureStatus(signature: EvaluatedSignature): SignatureStatus {
+  switch (signature.kind) {
+    case 'malformed':
+    case 'unreachable': {
+      const message = signature.kind === 'malformed' ? signature.message : signature.error.message;
+      return {
+        digest: signature.digest,
+        verdict: signature.kind === 'malformed' ? 'Untrusted' : 'Unknown',
+        checks: [
+          {
+            type: 'integrity',
+            action: 'enforce',
+            result: signature.kind === 'malformed' ? 'failed' : 'unknown',
+            reason: cut(message),
+          },
+        ],
+      };
+    }
+    case 'evaluated': {
+      const { envelope, verdict, checks } = signature.outcome;
+      const attributes = envelope === undefined ? undefined : signerAttributes(envelope);
+      const leaf = envelope?.certificates[0];
+      const signedAt = envelope?.authenticSigningTime ?? envelope?.signingTime;
+      const signer = attributes?.profileVersionArn ?? (leaf === undefined ? undefined : distinguishedNameOf(leaf));
+      return {
+        digest: signature.digest,
+        ...(envelope === undefined ? {} : { format: envelope.format, scheme: envelope.scheme }),
+        ...(signedAt === undefined ? {} : { signedAt: rfc3339(signedAt) }),
+        ...(envelope?.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),
+        ...(signer === undefined ? {} : { signer: cut(signer) }),
+        ...(attributes === undefined
+          ? {}
+          : { jobArn: attributes.jobArn, profileVersionArn: attributes.profileVersionArn }),
+        verdict,
+        checks: checks.map(({ type, action, result, reason }) => ({ type, action, result, reason: cut(reason) })),
+      };
+    }
+  }
+}
