@@ -50,7 +50,6 @@ export const CAUSE_REASONS = [
   'TrustStoreUnavailable',
   'NotSupportedYet',
   'ImageIDUnverifiable',
-  'NotYetVerified',
   'AddressRefused',
   'NoStatementApplies',
 ] as const;

@@ -59,6 +59,14 @@ describe('the pod condition', () => {
     });
   });
 
+  it('of a pod that ended is left as it is: nothing has become trusted', () => {
+    const bad = decide([container('Revoked')]);
+    const existing = bad.kind === 'set' ? bad.condition : undefined;
+    expect(existing?.status).toBe('False');
+    expect(decide([], false, existing)).toEqual({ kind: 'none' });
+    expect(decide([], true)).toEqual({ kind: 'none' });
+  });
+
   it('keeps its time while its status stays, and its message under 1,024 characters', () => {
     const existing = {
       type: 't',
