@@ -45,6 +45,11 @@ describe('a TrustStore', () => {
 
   it.each([
     ['garbage', 'InvalidBundle', /trust store ca:\S+-garbage: .*certificate/],
+    [
+      'empty',
+      'InvalidBundle',
+      /trust store ca:\S+-empty: .*expected at least one block -----BEGIN CERTIFICATE-----; found none/,
+    ],
     ['leaf', 'InvalidBundle', /trust store ca:\S+-leaf: .*CA/],
     ['nokey', 'SourceNotFound', /ConfigMap \S+\/bundles has no key nokey: add it/],
   ])('with %s is not Ready, reason %s', async (name, reason, message) => {
@@ -55,6 +60,7 @@ describe('a TrustStore', () => {
       metadata: { name: 'bundles', namespace: scenario.id },
       data: {
         garbage: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+        empty: '',
         leaf: certificates[0]?.toString() ?? '',
       },
     });
@@ -116,7 +122,8 @@ describe('a TrustPolicy', () => {
   it.each([
     [
       'twice',
-      { trustedIdentities: ['x509.subject: C=US, ST=WA, O=Acme, O=Other'] },
+      // The API server refuses O twice; it does not know that this is its OID.
+      { trustedIdentities: ['x509.subject: C=US, ST=WA, O=Acme, 2.5.4.10=Other'] },
       'InvalidPolicy',
       /statement "?s"?.*trustedIdentities.*F6/,
     ],
@@ -138,6 +145,16 @@ describe('a TrustPolicy', () => {
     expect(condition.reason).toBe(reason);
     expect(condition.message).toMatch(message);
     await scenario.plane.ok(['delete', 'tp', `${scenario.id}-${name}`]);
+  });
+
+  it('with a scope in two of its statements names both (F2)', async () => {
+    const { spec, ...rest } = policy('scopes', {});
+    const [statement] = spec.trustPolicies;
+    await scenario.apply({ ...rest, spec: { ...spec, trustPolicies: [statement, { ...statement, name: 'again' }] } });
+    const condition = await conditionOf(`tp/${scenario.id}-scopes`, 'Ready', 'False');
+    expect(condition.reason).toBe('InvalidPolicy');
+    expect(condition.message).toMatch(/"again".*registryScopes: .*\/scopes already stands in statement "s".*F2/);
+    await scenario.plane.ok(['delete', 'tp', `${scenario.id}-scopes`]);
   });
 
   it('that claims a scope of an older one loses it, and both say so (faults.md 48)', async () => {
@@ -226,6 +243,30 @@ describe('an ImageSignatureRequest', () => {
       /registry\.invalid.*cannot be reached/,
     ],
     [
+      'a registry where nothing listens',
+      () => ({ images: ['127.0.0.1:1/team/app:v1'] }),
+      'RetryingAfterFault',
+      /127\.0\.0\.1:1.*cannot be reached/,
+    ],
+    [
+      'a registry at a refused address',
+      () => ({ images: ['169.254.169.254/team/app:v1'] }),
+      'RetryingAfterFault',
+      /169\.254\.169\.254.*refused: if it is meant, add it to --allow-addresses/,
+    ],
+    [
+      'plain HTTP to a host that is not listed',
+      () => ({ images: ['registry.example.com/team/app:v1'], registry: { plainHTTP: true } }),
+      'NotGranted',
+      /spec\.registry\.plainHTTP: .*--plain-http-hosts, and registry\.example\.com is not among them/,
+    ],
+    [
+      'CAs in a ConfigMap that is missing',
+      () => ({ registry: { caBundleFrom: { configMapKeyRef: { name: 'nowhere', key: 'ca.crt' } } } }),
+      'SecretNotFound',
+      /ConfigMap \S+\/nowhere does not exist/,
+    ],
+    [
       'COSE',
       () => ({ sign: { ...key('k'), format: 'COSE' as const } }),
       'NotSupportedYet',
@@ -278,6 +319,23 @@ describe('an ImageSignatureRequest', () => {
       reason: 'ProfileInactive',
       message: expect.stringContaining(scenario.profileArn('gone')),
     });
+  });
+
+  it('outside every grant names what would be needed', async () => {
+    const elsewhere = `${scenario.id}-x`;
+    await scenario.plane.ok(['create', 'namespace', elsewhere]);
+    const profileArn = scenario.profileArn(scenario.id.replaceAll('-', '_'));
+    await scenario.apply({
+      apiVersion: 'sealwatch.dev/v1alpha1',
+      kind: 'ImageSignatureRequest',
+      metadata: { name: 'ungranted', namespace: elsewhere },
+      spec: { images: [image.reference], sign: { awsSigner: { profileArn } } },
+    });
+    const condition = await conditionOf('isr/ungranted', 'Ready', 'False', '-n', elsewhere);
+    expect(condition.reason).toBe('NotGranted');
+    expect(condition.message).toContain(`namespace ${elsewhere}`);
+    expect(condition.message).toContain(profileArn);
+    await scenario.plane.ok(['delete', 'namespace', elsewhere, '--wait=false']);
   });
 
   it('with a sign-anew annotation that is no time says how one looks', async () => {
@@ -350,6 +408,12 @@ describe('a flag', () => {
     expect(code).toBe(64);
     expect(output).toMatch(message);
     expect(output).toContain('--help');
+  });
+
+  it('--config with a file that is not there ends with 1 and names it', async () => {
+    const { code, output } = await start('--config', '/nonexistent/config.yaml', '--listen-address', '127.0.0.1:0');
+    expect(code).toBe(1);
+    expect(output).toMatch(/\/nonexistent\/config\.yaml/);
   });
 
   it.each([
