@@ -135,7 +135,7 @@ export class RegistryClient {
     const next = new URL(match[1], current);
     if (next.origin !== origin)
       throw new OciError('InvalidAnswer', `${what}: the Link header leads to another origin, which is refused`);
-    return `${next.pathname}${next.search}`;
+    return next.href;
   }
 
   /** Uploads a blob in one piece, unless the registry has it. */

@@ -41,10 +41,12 @@ export interface SessionRequest {
 
 interface Token {
   readonly authorization: string;
+  /** By performance.now(): a stepped wall clock neither ends a token nor keeps it. */
   readonly expiresAt: number;
 }
 
 const MAX_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_TOKEN_BYTES = 64 * 1024;
 const DEFAULT_TOKEN_MS = 60_000;
 const MAX_TOKENS = 1_000;
@@ -96,7 +98,8 @@ export class RegistrySession {
   async #authorized(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const first = await this.#follow(reference, input, await this.#authorization(reference, input, signal), signal);
     if (first.status !== 401) return passOrThrow(input.what, first);
-    const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '');
+    // Only the registry itself says where its credentials go, never a host that it redirects to (faults.md 29).
+    const challenge = first.redirected ? undefined : parseChallenge(first.headers.get('www-authenticate') ?? '');
     if (challenge === undefined) throw statusError(input.what, first);
     this.#challenges.set(reference.registry, challenge);
     this.#tokens.delete(tokenKey(reference, input.actions));
@@ -116,7 +119,7 @@ export class RegistrySession {
     if (challenge.kind === 'basic' || credentials.kind === 'bearer') return authorizationOf(credentials);
     const key = tokenKey(reference, input.actions);
     const kept = this.#tokens.get(key);
-    if (kept !== undefined && kept.expiresAt > Date.now()) return kept.authorization;
+    if (kept !== undefined && kept.expiresAt > performance.now()) return kept.authorization;
     const token = await this.#fetchToken(reference, input, challenge, authorizationOf(credentials), signal);
     if (this.#tokens.size >= MAX_TOKENS) this.#tokens.clear();
     this.#tokens.set(key, token);
@@ -143,48 +146,51 @@ export class RegistrySession {
       what,
       operation: 'token',
       signal,
+    }).catch((error: unknown) => {
+      // What is too large here is no content of an image.
+      const tooLarge = error instanceof OciError && error.code === 'TooLarge';
+      throw tooLarge ? new OciError('ServerError', error.message, { cause: error }) : error;
     });
     if (answer.status !== 200) throw statusError(what, answer);
-    let body: unknown;
-    try {
-      body = JSON.parse(answer.body.toString('utf8'));
-    } catch (error) {
-      throw new OciError('InvalidAnswer', `${what}: expected JSON with a token`, { cause: error });
-    }
-    const values = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>;
+    const values = tokenAnswer(answer.body);
     const token = values['token'] ?? values['access_token'];
-    if (typeof token !== 'string' || token === '')
-      throw new OciError('InvalidAnswer', `${what}: expected a token in the answer`);
+    // Printable ASCII only, since it becomes a header.
+    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+      throw new OciError('ServerError', `${what}: expected JSON with a token from ${url.host}, found none`);
     const lifetimeMs = typeof values['expires_in'] === 'number' ? values['expires_in'] * 1000 : DEFAULT_TOKEN_MS;
-    return { authorization: `Bearer ${token}`, expiresAt: Date.now() + Math.max(0, lifetimeMs - 5_000) };
+    return { authorization: `Bearer ${token}`, expiresAt: performance.now() + Math.max(0, lifetimeMs - 5_000) };
   }
 
-  /** Follows redirects by hand: credentials go to no other origin, and never from HTTPS to HTTP. */
+  /**
+   * Follows redirects by hand: once they have left the registry's origin, credentials go along no more, wherever they
+   * lead; and plain HTTP only to hosts that are listed for it. A redirect that leads nowhere is a fault of the
+   * infrastructure: it says nothing of the content behind it.
+   */
   async #follow(
     reference: Reference,
     input: SessionRequest,
     authorization: string | undefined,
     signal: AbortSignal,
-  ): Promise<HttpAnswer> {
-    const origin = this.originOf(reference.registry);
+  ): Promise<HttpAnswer & { readonly redirected: boolean }> {
+    const { origin } = new URL(this.originOf(reference.registry));
     let url = new URL(input.target, origin);
+    let redirected = url.origin !== origin;
     for (let redirects = 0; ; redirects += 1) {
-      const sameOrigin = url.origin === new URL(origin).origin;
       const answer = await this.#exchange(reference.registry, {
         ...input,
         url,
-        headers: { ...input.headers, ...(authorization !== undefined && sameOrigin ? { authorization } : {}) },
+        headers: { ...input.headers, ...(authorization !== undefined && !redirected ? { authorization } : {}) },
         signal,
       });
       const location = answer.headers.get('location');
-      const isRedirect =
-        answer.status >= 301 && answer.status <= 308 && answer.status !== 304 && location !== undefined;
-      if (!isRedirect || (input.method !== 'GET' && input.method !== 'HEAD')) return answer;
+      const isRedirect = REDIRECTS.has(answer.status) && location !== undefined;
+      if (!isRedirect || (input.method !== 'GET' && input.method !== 'HEAD')) return { ...answer, redirected };
       if (redirects >= MAX_REDIRECTS)
-        throw new OciError('InvalidAnswer', `${input.what}: more than ${MAX_REDIRECTS} redirects`);
+        throw new OciError('ServerError', `${input.what}: expected at most ${MAX_REDIRECTS} redirects, found more`);
       if (!URL.canParse(location, url.href))
-        throw new OciError('InvalidAnswer', `${input.what}: redirected to no valid address`);
+        throw new OciError('ServerError', `${input.what}: redirected to no valid address`);
       url = new URL(location, url);
+      redirected ||= url.origin !== origin;
       const plain = url.protocol !== 'https:';
       if (plain && (url.protocol !== 'http:' || !this.#options.plainHTTPHosts(url.host)))
         throw plainHTTPRefused(input.what, url.host);
@@ -216,6 +222,15 @@ export class RegistrySession {
         durationMs: performance.now() - started,
       });
     }
+  }
+}
+
+function tokenAnswer(body: Buffer): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'));
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
+  } catch {
+    return {};
   }
 }
 
