@@ -11,6 +11,7 @@ export interface CredentialProvider {
   readonly credentialsFor: (registry: string, repository: string, signal: AbortSignal) => Promise<Credentials>;
 }
 
+const MAX_KEY_LENGTH = 1024;
 const ANONYMOUS: Credentials = { kind: 'anonymous' };
 
 export const anonymous: CredentialProvider = { credentialsFor: async () => ANONYMOUS };
@@ -59,10 +60,15 @@ function parseAuths(text: string): AuthEntry[] {
   }
   const auths = isObject(config) ? config['auths'] : undefined;
   if (!isObject(auths)) throw invalid('expected an object with "auths"');
-  return Object.entries(auths).map(([key, value]) => ({ scope: scopeOf(key), credentials: parseEntry(key, value) }));
+  return Object.entries(auths).map(([key, value]) => {
+    const credentials = parseEntry(key, value);
+    return { scope: scopeOf(key), credentials };
+  });
 }
 
 function parseEntry(key: string, value: unknown): Credentials {
+  // A tenant chooses the key: scopeOf's patterns never see a long one.
+  if (key.length > MAX_KEY_LENGTH) throw invalid(`expected keys of auths of at most ${MAX_KEY_LENGTH} characters`);
   if (!isObject(value)) throw invalid(`auths[${JSON.stringify(key)}]: expected an object`);
   const { auth, username, password, registrytoken } = value;
   if (typeof registrytoken === 'string' && registrytoken !== '') return { kind: 'bearer', token: registrytoken };
@@ -77,7 +83,10 @@ function parseEntry(key: string, value: unknown): Credentials {
 
 /** Keys may carry a scheme and Docker Hub's old path. */
 function scopeOf(key: string): string {
-  const bare = key.replace(/^https?:\/\//, '').replace(/\/+$/, '');
+  const bare = key
+    .toLowerCase()
+    .replace(/^https?:\/\//, '')
+    .replace(/\/+$/, '');
   const withoutVersion = bare.replace(/\/v[12]$/, '');
   return withoutVersion === 'index.docker.io' || withoutVersion === 'registry-1.docker.io'
     ? 'docker.io'

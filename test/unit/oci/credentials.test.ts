@@ -37,6 +37,18 @@ describe('credentials of a Docker config', () => {
     },
   );
 
+  it('a key of any length costs no time: only a tenant who means harm has a long one', () => {
+    const text = JSON.stringify({ auths: { [`https:${'/'.repeat(400_000)}x`]: { auth: auth('u:p') } } });
+    const started = performance.now();
+    expect(() => dockerConfigCredentials(text)).toThrow(/keys of auths of at most 1024 characters/);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it('hosts are compared in lower case, as DNS does', async () => {
+    const upper = dockerConfigCredentials(JSON.stringify({ auths: { 'Registry.Example.com': { auth: auth('u:p') } } }));
+    expect(await upper.credentialsFor('registry.example.com', 'x', signal)).toMatchObject({ username: 'u' });
+  });
+
   it('the first provider of a chain that knows any wins', async () => {
     const chain = chainCredentials(anonymous, provider);
     expect(await chain.credentialsFor('registry.example.com', 'x', signal)).toMatchObject({ username: 'host' });
