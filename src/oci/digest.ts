@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OciError } from './error.ts';
+import { isDigest } from './reference.ts';
 
 /** The sha256 digest of content. */
 export function digestOf(bytes: Uint8Array): string {
@@ -8,7 +9,7 @@ export function digestOf(bytes: Uint8Array): string {
 
 /**
  * Checks content against the digest and size that name it (notary.md A6).
- * @throws OciError DigestMismatch
+ * @throws OciError DigestMismatch; InvalidReference when the digest is of no known algorithm
  */
 export function checkContent(
   bytes: Uint8Array,
@@ -21,6 +22,9 @@ export function checkContent(
       `${what}: expected ${expected.size} bytes, the registry sent ${bytes.byteLength}`,
     );
   }
+  // A digest that came from elsewhere than a parsed reference must not choose a weak hash.
+  if (!isDigest(expected.digest))
+    throw new OciError('InvalidReference', `${what}: expected a sha256, sha384 or sha512 digest`);
   const colon = expected.digest.indexOf(':');
   const algorithm = expected.digest.slice(0, colon);
   const found = createHash(algorithm).update(bytes).digest('hex');

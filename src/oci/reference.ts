@@ -16,6 +16,7 @@ const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
 const MAX_LENGTH = 1024;
+const MAX_REPOSITORY_LENGTH = 255;
 
 /**
  * Reads an image reference. Docker's short names are expanded as kubelet does: `nginx` is
@@ -38,7 +39,10 @@ export function parseReference(text: string): Reference {
   const tag = hasTag ? name.slice(colon + 1) : undefined;
   if (tag !== undefined && !TAG.test(tag)) throw invalid('expected a tag of letters, digits, "_", "." and "-"');
   const { registry, repository } = splitName(hasTag ? name.slice(0, colon) : name);
-  if (!HOST.test(registry)) throw invalid(`expected a registry host, found ${JSON.stringify(registry)}`);
+  if (!HOST.test(registry) || !URL.canParse(`https://${registry}`))
+    throw invalid(`expected a registry host, found ${JSON.stringify(registry)}`);
+  if (repository.length > MAX_REPOSITORY_LENGTH)
+    throw invalid(`expected a repository name of at most ${MAX_REPOSITORY_LENGTH} characters`);
   if (!REPOSITORY.test(repository))
     throw invalid(`expected a lower-case repository name, found ${JSON.stringify(repository)}`);
   if (digest !== undefined) return { registry, repository, digest, ...(tag === undefined ? {} : { tag }) };
@@ -47,7 +51,8 @@ export function parseReference(text: string): Reference {
 
 function splitName(name: string): { readonly registry: string; readonly repository: string } {
   const slash = name.indexOf('/');
-  const first = slash === -1 ? '' : name.slice(0, slash);
+  // In lower case, as DNS takes it: another spelling of a host must not slip past a scope that names it.
+  const first = slash === -1 ? '' : name.slice(0, slash).toLowerCase();
   const isHost = first.includes('.') || first.includes(':') || first === 'localhost';
   if (!isHost) return { registry: 'docker.io', repository: slash === -1 ? `library/${name}` : name };
   const rest = name.slice(slash + 1);

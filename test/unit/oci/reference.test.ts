@@ -15,6 +15,8 @@ describe('an image reference', () => {
     [`registry.example.com/app@sha256:${HEX}`, 'registry.example.com/app', { digest: `sha256:${HEX}` }],
     [`registry.example.com/app:v1@sha256:${HEX}`, 'registry.example.com/app', { tag: 'v1', digest: `sha256:${HEX}` }],
     ['[::1]:5000/app:v1', '[::1]:5000/app', { tag: 'v1' }],
+    ['Registry.Example.COM/app:V1', 'registry.example.com/app', { tag: 'V1' }],
+    ['Docker.IO/nginx', 'docker.io/library/nginx', { tag: 'latest' }],
   ])('%s is of the repository %s (F2)', (text, repository, rest) => {
     const reference = parseReference(text);
     expect(repositoryName(reference)).toBe(repository);
@@ -35,6 +37,9 @@ describe('an image reference', () => {
     'registry.example.com/app?x=1',
     'user@registry.example.com/app:v1',
     `registry.example.com/${'a'.repeat(1_100)}`,
+    `registry.example.com/${'a'.repeat(256)}`,
+    'registry.example.com:99999/app',
+    '[1.2.3]/app',
   ])('%s is refused with a sentence that quotes it', (text) => {
     const parse = (): unknown => parseReference(text);
     expect(parse).toThrow(OciError);

@@ -26,6 +26,17 @@ describe('addresses that may be connected to', () => {
     ['::ffff:169.254.169.254', false],
     ['64:ff9b::a9fe:a9fe', false],
     ['2002:7f00:1::', false],
+    ['64:ff9b:1::7f00:1', false],
+    ['64:ff9b:1:7f00:0:100::', false],
+    ['2001:0:a9fe:a9fe::', false],
+    ['2001:0:102:304:0:0:80ff:fffe', false],
+    ['::7f00:1', false],
+    ['::ffff:0:7f00:1', false],
+    ['64:ff9b::808:808', true],
+    ['168.63.129.16', false],
+    ['100.100.100.200', false],
+    ['fd20:ce::254', false],
+    ['fd00:ec2::23', false],
     ['not an address', false],
   ])('%s: %s', (address, allowed) => {
     expect(guard.allows(address)).toBe(allowed);
