@@ -37,8 +37,12 @@ export async function exchange(input: HttpRequest): Promise<HttpAnswer> {
     for (const [name, value] of Object.entries(answer.headers)) {
       if (value !== undefined) headers.set(name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value);
     }
-    const failed = answer.statusCode >= 400;
-    const limit = failed ? Math.min(input.maxBytes, MAX_ERROR_BYTES) : input.maxBytes;
+    const failed = answer.statusCode >= 300;
+    const limit = failed ? MAX_ERROR_BYTES : input.maxBytes;
+    if (!failed && (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity') {
+      answer.body.on('error', () => undefined).destroy();
+      throw new OciError('ServerError', `${input.what}: expected the content as it is, found it under an encoding`);
+    }
     const body = input.method === 'HEAD' ? await drain(answer.body) : await readBody(answer.body, limit, failed);
     return { status: answer.statusCode, headers, body };
   } catch (error) {
@@ -74,11 +78,21 @@ function transportError(error: unknown, { what, signal, maxBytes }: HttpRequest)
   const isTimeout = signal.aborted || (error instanceof Error && /Timeout/.test(error.name));
   if (isTimeout) return new OciError('Timeout', `${what}: no complete answer in time`, { cause: error });
   const code = findCause(error, (cause) => cause instanceof Error && 'code' in cause && typeof cause.code === 'string');
+  const hint = hintOf(code instanceof Error && 'code' in code ? String(code.code) : '');
   const reason = code instanceof Error && 'code' in code ? `${String(code.code)} ` : '';
   const text = code instanceof Error ? code.message : String(error);
-  return new OciError('Unreachable', `${what}: the registry cannot be reached: ${reason}${printable(text)}`, {
+  return new OciError('Unreachable', `${what}: the registry cannot be reached: ${reason}${printable(text)}${hint}`, {
     cause: error,
   });
+}
+
+/** What would help against a fault of TLS. */
+function hintOf(code: string): string {
+  if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/.test(code))
+    return '; it does not speak TLS: if plain HTTP is meant, list the host in --plain-http-hosts';
+  if (/CERT|^UNABLE_TO_/.test(code))
+    return '; its certificate does not hold: if it is of a private CA, name that CA in registry.caBundleFrom or --registry-ca';
+  return '';
 }
 
 function findCause(error: unknown, matches: (cause: unknown) => boolean): unknown {
@@ -115,7 +129,14 @@ export function statusError(what: string, answer: HttpAnswer): OciError {
       `${what}: the registry denies access (${said}): check the permissions of the credentials`,
       options,
     );
-  if (status === 404) return new OciError('NotFound', `${what}: not found (${said})`, options);
+  if (status === 404) {
+    // A load balancer without a backend says 404 too: without a registry's own code that is no answer of a registry.
+    return told.code === undefined
+      ? new OciError('ServerError', `${what}: not found, but no registry says so (${said}): check the host`, options)
+      : new OciError('NotFound', `${what}: not found (${said})`, options);
+  }
+  if (status === 405)
+    return new OciError('Denied', `${what}: the registry does not allow this operation (${said})`, options);
   if (status === 429)
     return new OciError('RateLimited', `${what}: the registry limits the rate of requests (${said})`, options);
   if (status >= 500) return new OciError('ServerError', `${what}: the registry failed (${said})`, options);

@@ -1,7 +1,10 @@
 import type { Descriptor } from '../notary/index.ts';
+import { withDeadline } from '../transport/index.ts';
 import { OciError } from './error.ts';
-import { formatReference, isDigest, type Reference } from './reference.ts';
-import { MEDIA_TYPE_OCI_INDEX, type RegistryClient } from './registry-client.ts';
+import { readFallbackIndex } from './fallback-index.ts';
+import { entriesOf, parseDescriptor } from './index-entries.ts';
+import { formatReference, type Reference } from './reference.ts';
+import type { RegistryClient } from './registry-client.ts';
 
 const MAX_PAGES = 100;
 
@@ -10,43 +13,75 @@ export interface Referrer extends Descriptor {
   readonly artifactType?: string;
 }
 
-/** The tag under which a registry without the Referrers API lists the referrers of a subject (notary.md A5). */
-export function fallbackTag(digest: string): string {
-  return digest.replace(':', '-');
+/** A list of referrers as a registry gave it. */
+export interface ReferrerList {
+  readonly referrers: readonly Referrer[];
+  /** Entries that are no descriptors. They are passed over, since one must not hide the others (notary.md A8). */
+  readonly malformed: number;
 }
 
 /**
- * What refers to a subject, of one artifact type (notary.md A4, A5): the Referrers API, else the tag schema.
+ * What refers to a subject, of one artifact type (notary.md A4, A5): the Referrers API, else the tag schema. Pages are
+ * read until there are `limit` of them, so that junk without end costs neither memory nor time without end.
+ * @returns at most `limit` descriptors, without annotations: those of a list are unverified and unbounded
  * @throws OciError for everything that is not a clear answer: it never means "none"
  */
 export async function listReferrers(
   client: RegistryClient,
   reference: Reference,
   subject: Descriptor,
-  artifactType: string,
+  filter: { readonly artifactType: string; readonly limit: number },
   signal: AbortSignal,
 ): Promise<readonly Referrer[]> {
-  const found =
-    (await fromApi(client, reference, subject, artifactType, signal)) ??
-    (await fromTag(client, reference, subject, signal));
-  const unique = new Map<string, Referrer>();
-  for (const referrer of found) if (referrer.artifactType === artifactType) unique.set(referrer.digest, referrer);
-  return [...unique.values()];
+  return withDeadline(client.timeoutMs, signal, async (deadline) => {
+    const found = new Found(filter.artifactType);
+    if (!(await fromApi(client, reference, subject, filter, found, deadline.signal))) {
+      const index = await readFallbackIndex(client, reference, subject.digest, deadline.signal);
+      if (index !== undefined) found.add(parseReferrers(index.entries), false);
+    }
+    if (found.unique.size === 0 && found.malformed > 0) {
+      throw new OciError(
+        'InvalidAnswer',
+        `referrers of ${formatReference(reference)}: expected descriptors, found ${found.malformed} entries without mediaType, digest or size, and nothing else`,
+      );
+    }
+    return [...found.unique.values()].slice(0, filter.limit);
+  });
 }
 
+/** What the pages gave so far. Equal entries count once; of one digest, a wrong size does not displace the right one. */
+class Found {
+  readonly unique = new Map<string, Referrer>();
+  malformed = 0;
+  readonly #artifactType: string;
+
+  constructor(artifactType: string) {
+    this.#artifactType = artifactType;
+  }
+
+  add(list: ReferrerList, isFiltered: boolean): void {
+    this.malformed += list.malformed;
+    for (const referrer of list.referrers) {
+      if (!isFiltered && referrer.artifactType !== this.#artifactType) continue;
+      this.unique.set(`${referrer.digest} ${referrer.size} ${referrer.mediaType}`, referrer);
+    }
+  }
+}
+
+/** Adds what the Referrers API lists; false where the registry does not have that API. */
 async function fromApi(
   client: RegistryClient,
   reference: Reference,
   subject: Descriptor,
-  artifactType: string,
+  { artifactType, limit }: { readonly artifactType: string; readonly limit: number },
+  found: Found,
   signal: AbortSignal,
-): Promise<readonly Referrer[] | undefined> {
-  const found: Referrer[] = [];
+): Promise<boolean> {
+  const what = `referrers of ${formatReference(reference)}`;
   const visited = new Set<string>();
   let target: string | undefined =
     `/v2/${reference.repository}/referrers/${subject.digest}?artifactType=${encodeURIComponent(artifactType)}`;
-  while (target !== undefined) {
-    const what = `referrers of ${formatReference(reference)}`;
+  while (target !== undefined && found.unique.size < limit) {
     if (visited.has(target)) throw new OciError('InvalidAnswer', `${what}: the pages lead in a circle`);
     if (visited.size >= MAX_PAGES) throw new OciError('InvalidAnswer', `${what}: more than ${MAX_PAGES} pages`);
     visited.add(target);
@@ -56,81 +91,24 @@ async function fromApi(
       signal,
     );
     if (page === undefined) {
-      if (visited.size === 1) return undefined;
+      if (visited.size === 1) return false;
       throw new OciError('InvalidAnswer', `${what}: a later page is no OCI index`);
     }
-    found.push(...parseIndex(page.body, what));
+    found.add(parseReferrers(entriesOf(page.body, what)), page.filtered);
     target = page.next;
   }
-  return found;
+  return true;
 }
 
-async function fromTag(
-  client: RegistryClient,
-  reference: Reference,
-  subject: Descriptor,
-  signal: AbortSignal,
-): Promise<readonly Referrer[]> {
-  return (await readFallbackIndex(client, reference, subject.digest, signal))?.referrers ?? [];
+function parseReferrers(entries: readonly unknown[]): ReferrerList {
+  const referrers = entries.map(parseReferrer).filter((referrer) => referrer !== undefined);
+  return { referrers, malformed: entries.length - referrers.length };
 }
 
-/** The fallback index of a subject; undefined when there is none. */
-export async function readFallbackIndex(
-  client: RegistryClient,
-  reference: Reference,
-  subjectDigest: string,
-  signal: AbortSignal,
-): Promise<{ readonly digest: string; readonly referrers: readonly Referrer[] } | undefined> {
-  const { registry, repository } = reference;
-  try {
-    const { descriptor, bytes } = await client.getManifest(
-      { registry, repository, tag: fallbackTag(subjectDigest) },
-      signal,
-    );
-    const what = `referrers tag of ${registry}/${repository}@${subjectDigest}`;
-    if (descriptor.mediaType !== MEDIA_TYPE_OCI_INDEX)
-      throw new OciError('InvalidAnswer', `${what}: expected an OCI index, found ${descriptor.mediaType}`);
-    return { digest: descriptor.digest, referrers: parseIndex(bytes, what) };
-  } catch (error) {
-    if (error instanceof OciError && error.code === 'NotFound' && error.registryCode !== 'NAME_UNKNOWN')
-      return undefined;
-    throw error;
-  }
-}
-
-function parseIndex(bytes: Buffer, what: string): Referrer[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw new OciError('InvalidAnswer', `${what}: expected an OCI index in JSON`, { cause: error });
-  }
-  const manifests =
-    typeof parsed === 'object' && parsed !== null && 'manifests' in parsed ? parsed.manifests : undefined;
-  if (manifests === null) return [];
-  if (!Array.isArray(manifests)) throw new OciError('InvalidAnswer', `${what}: expected an OCI index with manifests`);
-  return manifests.map((entry: unknown) => {
-    const descriptor = parseDescriptor(entry);
-    if (descriptor === undefined)
-      throw new OciError('InvalidAnswer', `${what}: the index holds a descriptor without mediaType, digest or size`);
-    const artifactType =
-      typeof entry === 'object' && entry !== null && 'artifactType' in entry ? entry.artifactType : undefined;
-    return typeof artifactType === 'string' ? { ...descriptor, artifactType } : descriptor;
-  });
-}
-
-/** Reads an OCI descriptor out of JSON; undefined when it is none. */
-export function parseDescriptor(value: unknown): Descriptor | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { mediaType, digest, size, annotations } = value as Readonly<Record<string, unknown>>;
-  if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) return undefined;
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined;
-  const text = typeof annotations === 'object' && annotations !== null ? stringsOf(annotations) : undefined;
-  return { mediaType, digest, size, ...(text === undefined ? {} : { annotations: text }) };
-}
-
-function stringsOf(annotations: object): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  );
+function parseReferrer(entry: unknown): Referrer | undefined {
+  const descriptor = parseDescriptor(entry);
+  if (descriptor === undefined) return undefined;
+  const artifactType =
+    typeof entry === 'object' && entry !== null && 'artifactType' in entry ? entry.artifactType : undefined;
+  return typeof artifactType === 'string' ? { ...descriptor, artifactType } : descriptor;
 }

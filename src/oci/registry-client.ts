@@ -1,7 +1,9 @@
 import type { Descriptor } from '../notary/index.ts';
+import { printable } from '../transport/index.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
-import { statusError } from './http.ts';
+import { type HttpAnswer, statusError } from './http.ts';
+import { nextLink } from './link-header.ts';
 import { formatReference, type Reference, repositoryName } from './reference.ts';
 import { RegistrySession, type RegistrySessionOptions } from './registry-session.ts';
 
@@ -12,13 +14,15 @@ export const MEDIA_TYPE_OCI_ARTIFACT = 'application/vnd.oci.artifact.manifest.v1
 /** notary.md A6. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-const ACCEPT = [
+/** What a reference may resolve to: a login page of some proxy is no image. */
+const MANIFEST_TYPES: ReadonlySet<string> = new Set([
   MEDIA_TYPE_OCI_INDEX,
   MEDIA_TYPE_OCI_MANIFEST,
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.docker.distribution.manifest.v2+json',
   MEDIA_TYPE_OCI_ARTIFACT,
-].join(', ');
+]);
+const ACCEPT = [...MANIFEST_TYPES].join(', ');
 
 /** A manifest with the descriptor that names it. */
 export interface Manifest {
@@ -29,8 +33,11 @@ export interface Manifest {
 /** The distribution-spec operations that signing and verifying need. Each rejects with OciError. */
 export class RegistryClient {
   readonly #session: RegistrySession;
+  /** For one operation, milliseconds. */
+  readonly timeoutMs: number;
 
   constructor(options: RegistrySessionOptions) {
+    this.timeoutMs = options.timeoutMs;
     this.#session = new RegistrySession(options);
   }
 
@@ -56,17 +63,9 @@ export class RegistryClient {
       signal,
     );
     if (answer.status !== 200) throw statusError(what, answer);
-    const mediaType = baseType(answer.headers.get('content-type'));
-    if (mediaType === undefined) throw new OciError('InvalidAnswer', `${what}: the registry named no Content-Type`);
-    const claimed = mediaTypeInside(answer.body);
-    if (claimed !== undefined && claimed !== mediaType) {
-      throw new OciError(
-        'InvalidAnswer',
-        `${what}: Content-Type ${mediaType} contradicts the manifest's own mediaType`,
-      );
-    }
     const digest = reference.digest ?? digestOf(answer.body);
     checkContent(answer.body, { digest }, what);
+    const mediaType = mediaTypeOf(answer, reference.digest !== undefined, what);
     return { descriptor: { mediaType, digest, size: answer.body.byteLength }, bytes: answer.body };
   }
 
@@ -126,13 +125,13 @@ export class RegistryClient {
 
   /** The next page by Link, of the same origin only (notary.md A4). */
   #nextPage(reference: Reference, link: string | undefined, target: string, what: string): string | undefined {
-    const match = /<([^<>]{1,4096})>\s*;\s*rel="?next"?/i.exec(link ?? '');
-    if (match?.[1] === undefined) return undefined;
+    const found = nextLink(link ?? '', what);
+    if (found === undefined) return undefined;
     const origin = new URL(this.#session.originOf(reference.registry)).origin;
     const current = new URL(target, origin);
-    if (!URL.canParse(match[1], current.href))
+    if (!URL.canParse(found, current.href))
       throw new OciError('InvalidAnswer', `${what}: the Link header names no valid address`);
-    const next = new URL(match[1], current);
+    const next = new URL(found, current);
     if (next.origin !== origin)
       throw new OciError('InvalidAnswer', `${what}: the Link header leads to another origin, which is refused`);
     return next.href;
@@ -156,17 +155,22 @@ export class RegistryClient {
     );
     const location = started.headers.get('location');
     if (started.status !== 202 || location === undefined) throw statusError(what, started);
-    const origin = new URL(this.#session.originOf(reference.registry));
-    const url = new URL(location, origin);
-    if (url.origin !== origin.origin)
-      throw new OciError('InvalidAnswer', `${what}: the upload leads to another origin, which is refused`);
-    url.searchParams.set('digest', descriptor.digest);
+    const { origin } = new URL(this.#session.originOf(reference.registry));
+    const url = URL.canParse(location, origin) ? new URL(location, origin) : undefined;
+    if (url?.origin !== origin) {
+      throw new OciError(
+        'ServerError',
+        `${what}: expected an upload address at ${origin}, found another, which is refused: check the registry's external URL`,
+      );
+    }
+    // Appended as it is: what the registry put into the query, signed perhaps, stays byte for byte.
+    url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
     const finished = await this.#session.send(
       reference,
       {
         ...base,
         method: 'PUT',
-        target: `${url.pathname}${url.search}`,
+        target: url.href,
         headers: { 'content-type': 'application/octet-stream' },
         body: bytes,
       },
@@ -225,14 +229,35 @@ export class RegistryClient {
       },
       signal,
     );
-    if (answer.status === 404 || answer.status === 202 || answer.status === 200 || answer.status === 204) return;
-    throw statusError(what, answer);
+    if (answer.status >= 200 && answer.status <= 204) return;
+    const error = statusError(what, answer);
+    if (error.code === 'NotFound') return;
+    throw error;
   }
 }
 
 function baseType(contentType: string | undefined): string | undefined {
   const type = contentType?.split(';')[0]?.trim().toLowerCase();
   return type === '' ? undefined : type;
+}
+
+/**
+ * The media type of a manifest. Where the digest was asked for, the content's own word is part of what was asked for and
+ * beats a header that some proxy may have changed; else header and content must agree.
+ */
+function mediaTypeOf(answer: HttpAnswer, isAddressed: boolean, what: string): string {
+  const header = baseType(answer.headers.get('content-type'));
+  const inside = mediaTypeInside(answer.body);
+  const mediaType = isAddressed ? (inside ?? header) : header;
+  if (mediaType === undefined || !MANIFEST_TYPES.has(mediaType)) {
+    throw new OciError(
+      'InvalidAnswer',
+      `${what}: expected an OCI or Docker manifest or index, the registry sent ${printable(mediaType ?? 'no Content-Type', 100)}`,
+    );
+  }
+  if (inside !== undefined && inside !== mediaType)
+    throw new OciError('InvalidAnswer', `${what}: Content-Type ${mediaType} contradicts the manifest's own mediaType`);
+  return mediaType;
 }
 
 function mediaTypeInside(bytes: Buffer): string | undefined {

@@ -1,26 +1,17 @@
-import { ARTIFACT_TYPE_NOTATION, type Descriptor, MEDIA_TYPE_COSE, MEDIA_TYPE_JWS } from '../notary/index.ts';
+import { ARTIFACT_TYPE_NOTATION, type Descriptor } from '../notary/index.ts';
 import { OciError } from './error.ts';
+import { changeFallbackIndex, namesDigest, readFallbackIndex } from './fallback-index.ts';
 import { type Reference, repositoryName } from './reference.ts';
-import { fallbackTag, listReferrers, parseDescriptor, type Referrer, readFallbackIndex } from './referrers.ts';
-import {
-  MAX_MANIFEST_BYTES,
-  MEDIA_TYPE_OCI_ARTIFACT,
-  MEDIA_TYPE_OCI_INDEX,
-  MEDIA_TYPE_OCI_MANIFEST,
-  type RegistryClient,
-} from './registry-client.ts';
+import { listReferrers } from './referrers.ts';
+import { MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_MANIFEST, type RegistryClient } from './registry-client.ts';
+import { createSignatureManifest, EMPTY_CONFIG, readSignatureManifest } from './signature-manifest.ts';
 
 /** notary.md A6. */
 const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
-const EMPTY_CONFIG = {
-  mediaType: 'application/vnd.oci.empty.v1+json',
-  digest: 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a',
-  size: 2,
-} as const;
-const ENVELOPE_TYPES: ReadonlySet<string> = new Set([MEDIA_TYPE_JWS, MEDIA_TYPE_COSE]);
-const MAX_INDEX_WRITES = 5;
+/** A registry's own word that it does not have what it lists: definite, unlike a 404 of some host before it. */
+const GONE: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN']);
 
-/** A signature as the registry holds it: the manifest is checked, the envelope is not read yet. */
+/** A signature as the registry holds it: its manifest is checked, its envelope read but not parsed. */
 export interface SignatureArtifact {
   readonly manifest: Descriptor;
   readonly envelope: Uint8Array;
@@ -37,8 +28,9 @@ export async function listSignatures(
   options: { readonly max: number },
   signal: AbortSignal,
 ): Promise<{ readonly signatures: readonly Descriptor[]; readonly truncated: boolean }> {
-  const all = await listReferrers(client, reference, subject, ARTIFACT_TYPE_NOTATION, signal);
-  return { signatures: all.slice(0, options.max), truncated: all.length > options.max };
+  const filter = { artifactType: ARTIFACT_TYPE_NOTATION, limit: options.max + 1 };
+  const found = await listReferrers(client, reference, subject, filter, signal);
+  return { signatures: found.slice(0, options.max), truncated: found.length > options.max };
 }
 
 /**
@@ -52,8 +44,28 @@ export async function fetchSignature(
   signature: Descriptor,
   signal: AbortSignal,
 ): Promise<SignatureArtifact> {
-  const { registry, repository } = reference;
   const what = `signature ${repositoryName(reference)}@${signature.digest}`;
+  try {
+    const { layer, annotations } = await readManifest(client, reference, subject, signature, what, signal);
+    const envelope = await client.fetchBlob(reference, layer, MAX_ENVELOPE_BYTES, signal);
+    return { manifest: descriptorOf(signature), envelope, mediaType: layer.mediaType, annotations };
+  } catch (error) {
+    if (!(error instanceof OciError) || error.code !== 'NotFound' || !GONE.has(error.registryCode ?? '')) throw error;
+    // An entry that leads nowhere is one unreadable signature (A8), not an outage.
+    throw new OciError('InvalidAnswer', `${what}: listed, but the registry does not have it (${error.registryCode})`, {
+      cause: error,
+    });
+  }
+}
+
+async function readManifest(
+  client: RegistryClient,
+  { registry, repository }: Reference,
+  subject: Descriptor,
+  signature: Descriptor,
+  what: string,
+  signal: AbortSignal,
+): Promise<ReturnType<typeof readSignatureManifest>> {
   if (signature.size > MAX_MANIFEST_BYTES)
     throw new OciError('TooLarge', `${what}: a manifest of ${signature.size} bytes is too large`);
   const { descriptor, bytes } = await client.getManifest({ registry, repository, digest: signature.digest }, signal);
@@ -63,45 +75,11 @@ export async function fetchSignature(
       `${what}: listed with ${signature.size} bytes, the manifest has ${descriptor.size}`,
     );
   }
-  const { layer, annotations } = readSignatureManifest(bytes, descriptor.mediaType, subject, what);
-  const envelope = await client.fetchBlob(reference, layer, MAX_ENVELOPE_BYTES, signal);
-  return { manifest: descriptor, envelope, mediaType: layer.mediaType, annotations };
+  return readSignatureManifest(bytes, signature.mediaType, subject, what);
 }
 
-function readSignatureManifest(
-  bytes: Buffer,
-  mediaType: string,
-  subject: Descriptor,
-  what: string,
-): { readonly layer: Descriptor; readonly annotations: Readonly<Record<string, string>> } {
-  const invalid = (problem: string): OciError => new OciError('InvalidAnswer', `${what}: ${problem} (notary.md A2)`);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(bytes.toString('utf8'));
-  } catch {
-    throw invalid('its manifest is not JSON');
-  }
-  if (typeof parsed !== 'object' || parsed === null) throw invalid('its manifest is not a JSON object');
-  const manifest = parsed as Readonly<Record<string, unknown>>;
-  const isArtifact = mediaType === MEDIA_TYPE_OCI_ARTIFACT;
-  if (mediaType !== MEDIA_TYPE_OCI_MANIFEST && !isArtifact)
-    throw invalid(`expected an OCI image manifest, found ${mediaType}`);
-  const config = parseDescriptor(manifest['config']);
-  const artifactType = manifest['artifactType'] ?? (isArtifact ? undefined : config?.mediaType);
-  if (artifactType !== ARTIFACT_TYPE_NOTATION) throw invalid(`expected the artifact type ${ARTIFACT_TYPE_NOTATION}`);
-  if (!isArtifact && config?.mediaType !== EMPTY_CONFIG.mediaType && config?.mediaType !== ARTIFACT_TYPE_NOTATION) {
-    throw invalid('expected the empty config, or one of the notary type');
-  }
-  const named = parseDescriptor(manifest['subject']);
-  if (named?.digest !== subject.digest || named.mediaType !== subject.mediaType || named.size !== subject.size) {
-    throw invalid('its subject is another artifact');
-  }
-  const layers = manifest[isArtifact ? 'blobs' : 'layers'];
-  const layer = Array.isArray(layers) && layers.length === 1 ? parseDescriptor(layers[0]) : undefined;
-  if (layer === undefined) throw invalid('expected exactly one layer, the envelope');
-  if (!ENVELOPE_TYPES.has(layer.mediaType))
-    throw invalid(`expected a layer of ${MEDIA_TYPE_JWS} or ${MEDIA_TYPE_COSE}`);
-  return { layer, annotations: parseDescriptor({ ...layer, annotations: manifest['annotations'] })?.annotations ?? {} };
+function descriptorOf({ mediaType, digest, size }: Descriptor): Descriptor {
+  return { mediaType, digest, size };
 }
 
 /**
@@ -122,34 +100,21 @@ export async function pushSignature(
 ): Promise<Descriptor> {
   const layer = await client.pushBlob(reference, signature.envelope, signature.mediaType, signal);
   await client.pushBlob(reference, Buffer.from('{}'), EMPTY_CONFIG.mediaType, signal);
-  const { mediaType, digest, size } = subject;
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MEDIA_TYPE_OCI_MANIFEST,
-      artifactType: ARTIFACT_TYPE_NOTATION,
-      config: { ...EMPTY_CONFIG, data: 'e30=' },
-      layers: [layer],
-      subject: { mediaType, digest, size },
-      annotations: signature.annotations,
-    }),
-    'utf8',
-  );
-  const { descriptor, subjectAccepted } = await client.pushManifest(
-    reference,
-    manifest,
-    MEDIA_TYPE_OCI_MANIFEST,
-    undefined,
-    signal,
-  );
-  if (!subjectAccepted) {
-    const entry: Referrer = { ...descriptor, artifactType: ARTIFACT_TYPE_NOTATION, annotations: signature.annotations };
-    await changeFallbackIndex(client, reference, subject.digest, { add: entry }, signal);
+  const manifest = createSignatureManifest(subject, layer, signature.annotations);
+  const pushed = await client.pushManifest(reference, manifest, MEDIA_TYPE_OCI_MANIFEST, undefined, signal);
+  if (!pushed.subjectAccepted) {
+    const { annotations } = signature;
+    const add = { ...pushed.descriptor, artifactType: ARTIFACT_TYPE_NOTATION, annotations };
+    await changeFallbackIndex(client, reference, subject.digest, { add }, signal);
   }
-  return descriptor;
+  return pushed.descriptor;
 }
 
-/** Deletes a signature, and its entry in the fallback index where there is one. Absent already is fine. */
+/**
+ * Deletes a signature, and its entry in the fallback index where there is one. Absent already is fine. The digest may
+ * come from a status that others can write, so what it names is read first: only a signature of this subject goes.
+ * @throws OciError InvalidAnswer when the digest names something else
+ */
 export async function deleteSignature(
   client: RegistryClient,
   reference: Reference,
@@ -157,90 +122,18 @@ export async function deleteSignature(
   signatureDigest: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const index = await readFallbackIndex(client, reference, subject.digest, signal);
-  if (index?.referrers.some((entry) => entry.digest === signatureDigest) === true) {
-    await changeFallbackIndex(client, reference, subject.digest, { remove: signatureDigest }, signal);
-  }
-  await client.deleteManifest(reference, signatureDigest, signal);
-}
-
-/**
- * Changes the fallback index: read, change, write the tag, then delete the old index (a failed delete is no error).
- * Read back after the write, and tried again where a concurrent writer lost the change (A5).
- */
-async function changeFallbackIndex(
-  client: RegistryClient,
-  reference: Reference,
-  subjectDigest: string,
-  change: { readonly add: Referrer } | { readonly remove: string },
-  signal: AbortSignal,
-): Promise<void> {
-  // Of this process only one writes an index at a time: reading back cannot see a write that comes after it.
-  const name = `${repositoryName(reference)}:${fallbackTag(subjectDigest)}`;
-  const before = indexWriters.get(name) ?? Promise.resolve();
-  const own = before.then(() => writeFallbackIndex(client, reference, subjectDigest, change, signal));
-  // Whoever waits behind this one does not fail with it: the failure is told below.
-  const settled = own.then(
-    () => undefined,
-    () => undefined,
-  );
-  indexWriters.set(name, settled);
+  const { registry, repository } = reference;
+  const what = `deletion of ${repositoryName(reference)}@${signatureDigest}`;
+  let isThere = true;
   try {
-    await own;
-  } finally {
-    if (indexWriters.get(name) === settled) indexWriters.delete(name);
+    const found = await client.getManifest({ registry, repository, digest: signatureDigest }, signal);
+    readSignatureManifest(found.bytes, found.descriptor.mediaType, subject, `${what}: no signature of this image`);
+  } catch (error) {
+    if (!(error instanceof OciError) || error.code !== 'NotFound') throw error;
+    isThere = false;
   }
-}
-
-/** The last writer of each fallback index. */
-const indexWriters = new Map<string, Promise<void>>();
-
-async function writeFallbackIndex(
-  client: RegistryClient,
-  reference: Reference,
-  subjectDigest: string,
-  change: { readonly add: Referrer } | { readonly remove: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const tag = fallbackTag(subjectDigest);
-  for (let attempt = 0; attempt < MAX_INDEX_WRITES; attempt += 1) {
-    const old = await readFallbackIndex(client, reference, subjectDigest, signal);
-    if (old !== undefined && isDone(old.referrers, change)) return;
-    const manifests = changed(old?.referrers ?? [], change);
-    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE_OCI_INDEX, manifests }), 'utf8');
-    const { descriptor } = await client.pushManifest(reference, bytes, MEDIA_TYPE_OCI_INDEX, tag, signal);
-    const now = await readFallbackIndex(client, reference, subjectDigest, signal);
-    if (now === undefined || !isDone(now.referrers, change)) continue;
-    // The old index goes last, and only when nobody can still be reading it through the tag.
-    if (old !== undefined && old.digest !== descriptor.digest && old.digest !== now.digest) {
-      await client.deleteManifest(reference, old.digest, signal).catch(ignoreOciError);
-    }
-    return;
-  }
-  throw new OciError(
-    'ServerError',
-    `referrers tag ${repositoryName(reference)}:${tag}: other writers replaced it ${MAX_INDEX_WRITES} times; it is tried again later`,
-  );
-}
-
-function isDone(
-  referrers: readonly Referrer[],
-  change: { readonly add: Referrer } | { readonly remove: string },
-): boolean {
-  const digest = 'add' in change ? change.add.digest : change.remove;
-  return referrers.some((entry) => entry.digest === digest) === 'add' in change;
-}
-
-function changed(
-  referrers: readonly Referrer[],
-  change: { readonly add: Referrer } | { readonly remove: string },
-): readonly Referrer[] {
-  const unique = new Map(referrers.map((entry) => [entry.digest, entry]));
-  if ('add' in change) unique.set(change.add.digest, change.add);
-  else unique.delete(change.remove);
-  return [...unique.values()];
-}
-
-function ignoreOciError(error: unknown): void {
-  if (!(error instanceof OciError)) throw error;
+  const index = await readFallbackIndex(client, reference, subject.digest, signal);
+  if (index?.entries.some((entry) => namesDigest(entry, signatureDigest)) === true)
+    await changeFallbackIndex(client, reference, subject.digest, { remove: signatureDigest }, signal);
+  if (isThere) await client.deleteManifest(reference, signatureDigest, signal);
 }

@@ -27,8 +27,8 @@ export async function withDeadline<T>(
   parent: AbortSignal,
   run: (deadline: Deadline) => Promise<T>,
 ): Promise<T> {
-  parent.throwIfAborted();
   const controller = new AbortController();
+  if (parent.aborted) controller.abort(parent.reason);
   const endsAt = performance.now() + timeoutMs;
   const onParentAbort = (): void => controller.abort(parent.reason);
   parent.addEventListener('abort', onParentAbort, { once: true });

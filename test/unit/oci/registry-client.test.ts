@@ -111,6 +111,14 @@ describe('resolving', () => {
     expect((await failureOf(clientOf().resolve(imageAt(registry), signal()))).code).toBe('TooLarge');
   });
 
+  it.each(['md5:d41d8cd98f00b204e9800998ecf8427e', 'sha256:short'])(
+    'refuses the digest %s, wherever it came from: content chooses no weak hash (A6)',
+    async (digest) => {
+      const registry = await start((_request, response) => answer(response, 200, '', { 'content-type': MANIFEST }));
+      expect((await failureOf(clientOf().resolve(imageAt(registry, digest), signal()))).code).toBe('InvalidReference');
+    },
+  );
+
   it('gives up on a slow drip of bytes when the time for the whole is over (faults.md 34)', async () => {
     const registry = await start((_request, response) => {
       response.writeHead(200, { 'content-type': MANIFEST });
@@ -164,7 +172,9 @@ describe('resolving', () => {
   it('refuses plain HTTP to a host that is not listed', async () => {
     const registry = await start((_request, response) => answer(response, 200));
     // Without the listing it speaks TLS, which this server does not.
-    expect((await failureOf(clientOf({ hosts: [] }).resolve(imageAt(registry), signal()))).code).toBe('Unreachable');
+    const error = await failureOf(clientOf({ hosts: [] }).resolve(imageAt(registry), signal()));
+    expect(error.code).toBe('Unreachable');
+    expect(error.message).toContain('--plain-http-hosts');
     expect(registry.requests).toEqual([]);
   });
 });

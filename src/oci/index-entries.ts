@@ -1,0 +1,31 @@
+import type { Descriptor } from '../notary/index.ts';
+import { OciError } from './error.ts';
+import { isDigest } from './reference.ts';
+
+/**
+ * The entries of an OCI index, as they are.
+ * @throws OciError InvalidAnswer when the bytes are no index
+ */
+export function entriesOf(bytes: Uint8Array, what: string): readonly unknown[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    throw new OciError('InvalidAnswer', `${what}: expected an OCI index in JSON`);
+  }
+  const manifests =
+    typeof parsed === 'object' && parsed !== null && 'manifests' in parsed ? parsed.manifests : undefined;
+  // Go writes an empty list as null.
+  if (manifests === null) return [];
+  if (!Array.isArray(manifests)) throw new OciError('InvalidAnswer', `${what}: expected an OCI index with manifests`);
+  return manifests;
+}
+
+/** Reads an OCI descriptor out of JSON, without its annotations; undefined when it is none. */
+export function parseDescriptor(value: unknown): Descriptor | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { mediaType, digest, size } = value as Readonly<Record<string, unknown>>;
+  if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined;
+  return { mediaType, digest, size };
+}
