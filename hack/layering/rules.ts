@@ -5,12 +5,13 @@
 export const LAYERS: readonly (readonly string[])[] = [
   ['version', 'api', 'notary'],
   ['transport'],
-  ['oci', 'aws', 'kubernetes'],
+  ['oci', 'aws', 'pki', 'kubernetes'],
   ['verification', 'signing', 'workloads', 'reporting'],
   ['config', 'server'],
   ['controllers'],
   ['runtime'],
   ['operator'],
+  ['cli'],
   ['main'],
 ];
 

@@ -44,7 +44,7 @@ export function createSignerPlugin(service: StatusSource): VerificationPlugin {
       if (typeof signature === 'string') return { trusted: false, reason: signature };
       return matchSignerIdentity(signature.attributes, trustedIdentities);
     },
-    checkRevocation: (envelope, signal) => checkRevocation(service, envelope, signal),
+    checkRevocation: (envelope, { signal }) => checkRevocation(service, envelope, signal),
   };
 }
 

@@ -16,6 +16,7 @@ export {
 } from './envelope/envelope.ts';
 export { parseEnvelope } from './envelope/parse.ts';
 export { NotaryError, type NotaryErrorCode } from './error.ts';
+export { type Fetch, type FetchAnswer, FetchError, type FetchRequest } from './fetch.ts';
 export { checkIntegrity, checkSignature, type IntegrityFailure } from './integrity.ts';
 export type {
   CheckAction,
@@ -31,7 +32,13 @@ export { parseTrustStore } from './parse-trust-store.ts';
 export { createPayload } from './payload.ts';
 export type { VerificationPlugin } from './plugin.ts';
 export { checkRevocationNotSupported } from './revocation/not-supported.ts';
-export type { RevocationChecker, RevocationResult } from './revocation/revocation.ts';
+export type {
+  ChainRevocationChecker,
+  RevocationChecker,
+  RevocationContext,
+  RevocationResult,
+  RevocationSubject,
+} from './revocation/revocation.ts';
 export {
   ANNOTATION_CREATED,
   ANNOTATION_THUMBPRINT,
@@ -41,7 +48,7 @@ export {
   signEnvelope,
 } from './sign.ts';
 export { verifyTimestampNotSupported } from './timestamp/not-supported.ts';
-export type { TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
+export type { RequestTimestamp, TimestampHash, TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
 export { type DistinguishedName, parseDistinguishedName } from './trust-policy/distinguished-name.ts';
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';
 export { LEVELS } from './trust-policy/levels.ts';

@@ -107,7 +107,7 @@ function endsSignature(check: CheckResult | undefined): boolean {
 function summarize(envelope: Envelope, checks: readonly CheckResult[], input: VerifySignatureInput): SignatureOutcome {
   const last = checks.at(-1);
   const decisive = endsSignature(last) ? last : undefined;
-  const changesAt = nextChange(envelope, decisive, input.now);
+  const changesAt = nextChange(envelope, checks, decisive, input.now);
   return {
     verdict: decisive === undefined ? 'Trusted' : verdictOf(decisive),
     checks,
@@ -134,9 +134,14 @@ function verdictOf(decisive: CheckResult): SignatureVerdict {
 
 /**
  * The next moment at which time alone may change a check: the expiry, and the bounds of what the scheme compares with
- * the clock. Nothing in time mends integrity or authenticity.
+ * the clock, and the time at which the data behind a check runs out. Nothing in time mends integrity or authenticity.
  */
-function nextChange(envelope: Envelope, decisive: CheckResult | undefined, now: Date): Date | undefined {
+function nextChange(
+  envelope: Envelope,
+  checks: readonly CheckResult[],
+  decisive: CheckResult | undefined,
+  now: Date,
+): Date | undefined {
   if (decisive?.type === 'integrity' || decisive?.type === 'authenticity') return undefined;
   const moments = envelope.expiry === undefined ? [] : [envelope.expiry.getTime()];
   if (envelope.authenticSigningTime !== undefined) {
@@ -147,6 +152,7 @@ function nextChange(envelope: Envelope, decisive: CheckResult | undefined, now: 
       moments.push(validFromDate.getTime(), validToDate.getTime() + 1);
     }
   }
+  for (const { validUntil } of checks) if (validUntil !== undefined) moments.push(validUntil.getTime());
   const ahead = moments.filter((moment) => moment > now.getTime());
   return ahead.length === 0 ? undefined : new Date(Math.min(...ahead));
 }

@@ -74,7 +74,7 @@ describe('throttling (aws.md, "Signing")', () => {
 describe('an outage of AWS Signer leaves revocation unknown, never revoked (faults.md 43)', () => {
   it.each<OutageKind>(['reset', '503', 'hang'])('%s', async (kind) => {
     aws.faults.down(kind, 'GetRevocationStatus');
-    const answer = await createSignerPlugin(service).checkRevocation(envelope, signal);
+    const answer = await createSignerPlugin(service).checkRevocation(envelope, { now: new Date(), signal });
     expect(answer).toMatchObject({ status: 'unknown', reason: expect.stringContaining('GetRevocationStatus') });
   });
 
@@ -88,7 +88,7 @@ describe('an outage of AWS Signer leaves revocation unknown, never revoked (faul
       maxAttempts: 2,
       requestTimeoutMs: 1000,
     });
-    const answer = await createSignerPlugin(lonely).checkRevocation(envelope, signal);
+    const answer = await createSignerPlugin(lonely).checkRevocation(envelope, { now: new Date(), signal });
     expect(answer).toMatchObject({ status: 'unknown', reason: expect.stringContaining('ECONNREFUSED') });
     lonely.close();
   });
@@ -98,7 +98,9 @@ describe('an outage of AWS Signer leaves revocation unknown, never revoked (faul
     const error = await failure(service.signPayload({ profile, payload }, signal));
     expect([error.code, error.terminal]).toEqual(['Unavailable', false]);
     aws.faults.up();
-    await expect(createSignerPlugin(service).checkRevocation(envelope, signal)).resolves.toMatchObject({
+    await expect(
+      createSignerPlugin(service).checkRevocation(envelope, { now: new Date(), signal }),
+    ).resolves.toMatchObject({
       status: 'good',
     });
   });

@@ -12,17 +12,17 @@ const CODES = {
  * trusted: the addresses in it are the signer's to choose (H7).
  */
 export async function checkRevocationOf(context: CheckContext): Promise<CheckResult> {
-  const { statement, envelope, plugin, before, signal } = context;
+  const { statement, envelope, plugin, before, now, signal } = context;
   const base = { type: 'revocation', action: statement.actions.revocation } as const;
   if (base.action === 'skip') return { ...base, result: 'skipped', reason: 'skipped by the policy' };
   if (!before.some((check) => check.type === 'authenticity' && check.result === 'passed')) {
     const reason = 'not asked, since the signer was not found trusted (notary.md H7)';
     return { ...base, result: 'unknown', code: 'RevocationUndetermined', reason };
   }
-  const answer = await (plugin?.checkRevocation ?? context.checkRevocation)(envelope, signal);
+  const answer = await (plugin?.checkRevocation ?? context.checkRevocation)(envelope, { now, signal });
   switch (answer.status) {
     case 'good':
-      return { ...base, result: 'passed', reason: answer.reason };
+      return { ...base, result: 'passed', reason: answer.reason, ...until(answer.validUntil) };
     case 'unknown':
       return {
         ...base,
@@ -38,6 +38,11 @@ export async function checkRevocationOf(context: CheckContext): Promise<CheckRes
         reason: answer.reason,
         revoked: answer.revoked,
         ...(answer.since === undefined ? {} : { since: answer.since }),
+        ...until(answer.validUntil),
       };
   }
+}
+
+function until(validUntil: Date | undefined): Pick<CheckResult, 'validUntil'> {
+  return validUntil === undefined ? {} : { validUntil };
 }

@@ -55,7 +55,7 @@ async function checkChainTime(context: CheckContext): Promise<Rest> {
 }
 
 async function checkTimestamp(context: CheckContext): Promise<Rest> {
-  const { envelope, statement, findTrustStore, verifyTimestamp, signal } = context;
+  const { envelope, statement, findTrustStore, verifyTimestamp, now, signal } = context;
   const names = statement.trustStores.filter((store) => store.type === 'tsa');
   const missing = names.find((store) => findTrustStore(store.type, store.name) === undefined);
   const roots = names.flatMap((store) => findTrustStore(store.type, store.name)?.certificates ?? []);
@@ -68,7 +68,7 @@ async function checkTimestamp(context: CheckContext): Promise<Rest> {
           reason: `the trust store tsa:${missing.name} is not in force: create the TrustStore, or correct the policy`,
         };
   if (roots.length === 0 && unavailable !== undefined) return unavailable;
-  const stamp = await verifyTimestamp(envelope, roots, signal);
+  const stamp = await verifyTimestamp(envelope, roots, { now, signal });
   switch (stamp.status) {
     case 'unknown':
       return {
@@ -85,7 +85,11 @@ async function checkTimestamp(context: CheckContext): Promise<Rest> {
         (certificate) => !isValidAt(certificate, stamp.notBefore) || !isValidAt(certificate, stamp.notAfter),
       );
       return outside === undefined
-        ? { result: 'passed', reason: `timestamped ${range}` }
+        ? {
+            result: 'passed',
+            reason: `timestamped ${range}`,
+            ...(stamp.validUntil === undefined ? {} : { validUntil: stamp.validUntil }),
+          }
         : failed(`${describe(outside)} was not valid when the signature was timestamped, ${range}`);
     }
   }

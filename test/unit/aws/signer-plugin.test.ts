@@ -179,7 +179,9 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
 
   it('is asked with job, profile version, chain and authentic signing time', async () => {
     const { plugin, asked } = pluginAnswering([]);
-    await expect(plugin.checkRevocation(envelopeWith(), signal)).resolves.toMatchObject({ status: 'good' });
+    await expect(plugin.checkRevocation(envelopeWith(), { now: new Date(), signal })).resolves.toMatchObject({
+      status: 'good',
+    });
     expect(asked).toEqual([{ jobArn: JOB, profileVersionArn: VERSION, certificates, signatureTimestamp: SIGNED_AT }]);
   });
 
@@ -190,7 +192,7 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
     ['an aliased profile', [ALIASED], 'signingProfile'],
   ])('tells %s with its ARN', async (_name, entities, kind) => {
     const { plugin } = pluginAnswering(entities);
-    const answer = await plugin.checkRevocation(envelopeWith(), signal);
+    const answer = await plugin.checkRevocation(envelopeWith(), { now: new Date(), signal });
     expect(answer).toMatchObject({ status: 'revoked', kind, revoked: entities });
     for (const entity of entities) expect(answer.reason).toContain(entity);
   });
@@ -200,7 +202,7 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
     const entity = certificateHashes(certificates)[1] ?? '';
     const { plugin } = pluginAnswering([entity]);
     const fingerprint = ca?.fingerprint256.replaceAll(':', '').toLowerCase();
-    await expect(plugin.checkRevocation(envelopeWith(), signal)).resolves.toMatchObject({
+    await expect(plugin.checkRevocation(envelopeWith(), { now: new Date(), signal })).resolves.toMatchObject({
       status: 'revoked',
       kind: 'certificate',
       revoked: [expect.stringMatching(new RegExp(`Intermediate 2 CA.* \\(sha256:${fingerprint}\\)$`))],
@@ -209,7 +211,7 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
 
   it('tells an entity of an unknown form as a revoked certificate, fit to print', async () => {
     const { plugin } = pluginAnswering(['some\u001b[31m thing']);
-    await expect(plugin.checkRevocation(envelopeWith(), signal)).resolves.toMatchObject({
+    await expect(plugin.checkRevocation(envelopeWith(), { now: new Date(), signal })).resolves.toMatchObject({
       status: 'revoked',
       kind: 'certificate',
       revoked: ['some [31m thing'],
@@ -218,7 +220,7 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
 
   it('stays bounded, however many entities come', async () => {
     const { plugin } = pluginAnswering(Array.from({ length: 10_000 }, () => JOB));
-    const answer = await plugin.checkRevocation(envelopeWith(), signal);
+    const answer = await plugin.checkRevocation(envelopeWith(), { now: new Date(), signal });
     expect(answer.reason.length).toBeLessThan(1024);
     expect(answer).toMatchObject({ revoked: { length: 20 } });
   });
@@ -227,7 +229,7 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
     'is unknown, with the reason, when the call fails: %s (faults.md 43)',
     async (code) => {
       const { plugin } = pluginAnswering(new AwsError(code, `GetRevocationStatus with ${JOB}: it failed`));
-      await expect(plugin.checkRevocation(envelopeWith(), signal)).resolves.toEqual({
+      await expect(plugin.checkRevocation(envelopeWith(), { now: new Date(), signal })).resolves.toEqual({
         status: 'unknown',
         reason: `GetRevocationStatus with ${JOB}: it failed`,
       });
@@ -242,11 +244,13 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
         throw new AwsError('Unavailable', 'cut off');
       },
     });
-    await expect(plugin.checkRevocation(envelopeWith(), controller.signal)).rejects.toThrow('shutting down');
+    await expect(
+      plugin.checkRevocation(envelopeWith(), { now: new Date(), signal: controller.signal }),
+    ).rejects.toThrow('shutting down');
   });
 
   it('does not hide a defect of ours', async () => {
     const { plugin } = pluginAnswering(new TypeError('a defect'));
-    await expect(plugin.checkRevocation(envelopeWith(), signal)).rejects.toThrow('a defect');
+    await expect(plugin.checkRevocation(envelopeWith(), { now: new Date(), signal })).rejects.toThrow('a defect');
   });
 });
