@@ -21,14 +21,17 @@ export interface OursInput {
   readonly requiredMetadata?: Readonly<Record<string, string>>;
 }
 
+/** No statement of the policy names the repository: the image is not covered. */
+export class NoStatementError extends Error {}
+
 /**
  * Verifies as the operator does, by the clock: notation-go has no other.
- * @throws NotaryError when policy or stores are refused, or no statement applies
+ * @throws NotaryError when policy or stores are refused; NoStatementError
  */
 export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
   const { envelope, mediaType, subject, scope, policy, stores, requiredMetadata = {} } = input;
   const statement = selectStatement(parseTrustPolicyDocument(policy), scope);
-  if (statement === undefined) throw new Error(`no statement applies to ${scope}`);
+  if (statement === undefined) throw new NoStatementError(`no statement applies to ${scope}`);
   return verifySignature({
     envelopeBytes: envelope,
     mediaType,
