@@ -116,13 +116,6 @@ describe('the algorithm (notary.md G)', () => {
     ],
     ['an unknown revocation', {}, revocation(unknown), 'revocation unknown RevocationUndetermined', 'Unknown'],
     [
-      'a revocation that is not supported yet',
-      {},
-      revocation({ ...unknown, notSupportedYet: true } as RevocationResult),
-      'revocation unknown NotSupportedYet',
-      'Unknown',
-    ],
-    [
       'another digest',
       {},
       { subject: { ...SUBJECT, digest: `sha256:${'0'.repeat(64)}` } },
