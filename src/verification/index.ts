@@ -10,5 +10,6 @@ export {
   type ScopeConflict,
 } from './policy-set.ts';
 export { RevocationSweep, type RevocationSweepOptions } from './revocation-sweep.ts';
+export { passes } from './signature-judge.ts';
 export { TrustStoreSet } from './trust-store-set.ts';
 export { imageVerdict, type VerdictListener, VerdictStore } from './verdict-store.ts';
