@@ -173,7 +173,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       () => {
         // The index is not changed yet while it tells: read it once the handler is done.
         queueMicrotask(() => {
-          policySet = createPolicySet(policies.values());
+          policySet = createPolicySet(policies.values(), policySet);
           queueAll(policies, policyQueue);
           reevaluateAll();
         });

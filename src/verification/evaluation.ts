@@ -23,7 +23,8 @@ export interface ImageEvaluation {
   readonly repository: string;
   /** Absent when the statement made a registry call needless (skip, no statement) and none was made. */
   readonly subject?: Descriptor;
-  readonly statement?: PolicyStatement;
+  /** What applies to the image. */
+  readonly statement?: Pick<PolicyStatement, 'policy' | 'name'>;
   readonly verdict: VerdictType;
   readonly cause?: Cause;
   /** The index whose signature decided: it lists the image, which has no passing signature of its own (notary.md A9). */

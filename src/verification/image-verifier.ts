@@ -10,7 +10,7 @@ import {
   shortDigest,
 } from './evaluation.ts';
 import { type ImageKey, imageKey, referenceOf } from './image.ts';
-import type { PolicySet, PolicyStatement } from './policy-set.ts';
+import type { InvalidClaim, PolicySet, PolicyStatement } from './policy-set.ts';
 import {
   type JudgeRequest,
   type KeptList,
@@ -63,7 +63,7 @@ export class ImageVerifier {
     const repository = repositoryName(request.reference);
     const statement = this.#options.policies().select(repository);
     const base = { repository, evaluatedAt: this.#options.clock(), signatures: [], truncated: false };
-    if (statement === undefined || statement.statement.level === 'skip') {
+    if (statement === undefined || statement.kind === 'invalid' || statement.statement.level === 'skip') {
       const unjudged = withoutJudgement(base, statement);
       return request.exhaustive === true ? this.#readUnjudged(request, unjudged, signal) : unjudged;
     }
@@ -94,7 +94,7 @@ export class ImageVerifier {
   ): Promise<ImageEvaluation> {
     try {
       const list = await this.#judge.list(request, request.reference, undefined, signal);
-      const statement = { policy: '', name: '', statement: NOBODY_TRUSTED };
+      const statement = { kind: 'statement', policy: '', name: '', statement: NOBODY_TRUSTED } as const;
       const signatures = await this.#judge.judge(request, statement, list, signal);
       return {
         ...unjudged,
@@ -222,12 +222,16 @@ const NOBODY_TRUSTED: Statement = {
   trustedIdentities: [],
 };
 
-/** The verdict that needs no signature: no statement applies, or its level is skip. */
+/** The verdict that needs no signature: no statement applies, its policy is invalid, or its level is skip. */
 function withoutJudgement(
   base: Pick<ImageEvaluation, 'repository' | 'evaluatedAt' | 'signatures' | 'truncated'>,
-  statement: PolicyStatement | undefined,
+  statement: PolicyStatement | InvalidClaim | undefined,
 ): ImageEvaluation {
-  if (statement !== undefined) return { ...base, statement, verdict: 'Trusted' };
+  if (statement?.kind === 'statement') return { ...base, statement, verdict: 'Trusted' };
+  if (statement !== undefined) {
+    const message = `the TrustPolicy ${statement.policy} names this repository and is invalid: ${statement.message}`;
+    return { ...base, statement, verdict: 'Unknown', cause: { reason: 'PolicyInvalid', message } };
+  }
   return {
     ...base,
     verdict: 'Uncovered',

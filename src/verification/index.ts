@@ -4,6 +4,7 @@ export { type ImageKey, imageKey, referenceOf } from './image.ts';
 export { ImageVerifier, type ImageVerifierOptions, type VerifyRequest } from './image-verifier.ts';
 export {
   createPolicySet,
+  type InvalidClaim,
   type PolicySet,
   type PolicyState,
   type PolicyStatement,

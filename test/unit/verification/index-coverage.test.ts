@@ -86,7 +86,7 @@ class World {
     };
     return createPolicySet([
       {
-        metadata: { name: 'p', creationTimestamp: rfc3339(NOW) },
+        metadata: { name: 'p', uid: 'p', creationTimestamp: rfc3339(NOW) },
         spec: { version: '1.0', trustPolicies: [statement] },
       },
     ]);
