@@ -24,7 +24,7 @@ export const VARIANTS: readonly Variant[] = [
   { name: 'chain of 4', length: 4 },
 ];
 
-export const FORMATS: readonly SignatureFormat[] = ['JWS'];
+export const FORMATS: readonly SignatureFormat[] = ['JWS', 'COSE'];
 
 /** What a cell of the matrix works with. */
 export interface CellInput {
@@ -95,7 +95,7 @@ export async function theySignWeVerify(input: CellInput): Promise<string | undef
 
 /** Sealwatch signs, notation-go verifies. @returns what went wrong, or undefined */
 export async function weSignTheyVerify(input: CellInput): Promise<string | undefined> {
-  const { judge, place, variant, chain } = input;
+  const { judge, place, format, variant, chain } = input;
   const image = await place.createImage();
   const signingTime = new Date();
   const { expirySeconds, userMetadata } = variant;
@@ -103,7 +103,7 @@ export async function weSignTheyVerify(input: CellInput): Promise<string | undef
     subject: image.subject,
     key: chain.key,
     certificates: chain.certificates,
-    format: 'JWS',
+    format,
     signingTime,
     signingAgent: 'sealwatch/conformance',
     ...(expirySeconds === undefined ? {} : { expiry: new Date(signingTime.getTime() + expirySeconds * 1000) }),
