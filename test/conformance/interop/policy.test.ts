@@ -29,8 +29,6 @@ it.each(POLICIES)('$name: $expected.kind ($rule)', async (each) => {
   const { document, applies, expected, rule } = each;
   const ours = ourAnswer(each);
   const theirs = await judge.ask({ operation: 'policy', policy: document });
-  if (process.env['SHOW'] === '1')
-    console.log(JSON.stringify([each.name, expected.kind, ours.error?.message, theirs.error]));
   const accepted = { ours: ours.error === undefined, theirs: theirs.ok };
   const should = {
     ours: ['accepted', 'wider'].includes(expected.kind),

@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { createPrivateKey, generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { type Chain, type ChainOptions, caExtensions, createChain, leafExtensions } from '../../../support/pki.ts';
