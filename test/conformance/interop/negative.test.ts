@@ -5,6 +5,7 @@ import { type Judge, startJudge } from '../../support/judge.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.ts';
 import { TABLES } from './cases/all.ts';
 import { type Case, questionOf, SCOPE } from './cases/case.ts';
+import { stopRevocationSite } from './cases/revocation-site.ts';
 import { ourVerdict, theirVerdict, type Verdict } from './verdicts.ts';
 
 let judge: Judge;
@@ -17,6 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await judge?.stop();
+  await stopRevocationSite();
   await folder?.remove();
 });
 

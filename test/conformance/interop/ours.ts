@@ -1,4 +1,6 @@
 import {
+  createChainRevocationChecker,
+  createRevocationChecker,
   type Descriptor,
   parseTrustPolicyDocument,
   type SignatureOutcome,
@@ -7,7 +9,8 @@ import {
   verifySignature,
   verifyTimestampNotSupported,
 } from '../../../src/notary/index.ts';
-import { checkRevocationOffline } from '../../support/no-network.ts';
+import { createHttpFetch } from '../../../src/pki/index.ts';
+import { createDispatcher } from '../../../src/transport/index.ts';
 import { readStores, type StoreFiles } from './trust.ts';
 
 export interface OursInput {
@@ -20,6 +23,12 @@ export interface OursInput {
   readonly stores: StoreFiles;
   readonly requiredMetadata?: Readonly<Record<string, string>>;
 }
+
+const HOUR_MS = 60 * 60_000;
+const fetch = createHttpFetch({
+  dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
+  userAgent: 'sealwatch-conformance',
+});
 
 /** No statement of the policy names the repository: the image is not covered. */
 export class NoStatementError extends Error {}
@@ -41,7 +50,7 @@ export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
     requiredMetadata,
     now: new Date(),
     plugins: [],
-    checkRevocation: checkRevocationOffline(),
+    checkRevocation: createRevocationChecker(createChainRevocationChecker({ fetch, refreshMs: HOUR_MS })),
     verifyTimestamp: verifyTimestampNotSupported,
     signal: AbortSignal.timeout(20_000),
   });

@@ -2,6 +2,7 @@ import type { Case } from './case.ts';
 import { CERTIFICATES } from './certificates.ts';
 import { ENVELOPES } from './envelopes.ts';
 import { HEADERS } from './headers.ts';
+import { REVOCATION } from './revocation.ts';
 import { TRUST } from './trust.ts';
 
 /** Every question that both verifiers are asked, by what is odd about it. */
@@ -10,4 +11,5 @@ export const TABLES: readonly (readonly [string, readonly Case[]])[] = [
   ['headers', HEADERS],
   ['certificates', CERTIFICATES],
   ['trust', TRUST],
+  ['revocation', REVOCATION],
 ];
