@@ -105,7 +105,7 @@ export const REVOCATION: readonly Case[] = [
     'a CRL with a critical extension that nobody knows',
     'H4',
     {
-      crl: crl(() => ({ extensions: [extension('1.3.6.1.4.1.99999.1', new x509.KeyUsagesExtension(SIGNING), true)] })),
+      crl: crl(() => ({ extensions: [extension('1.3.6.1.4.1.99999.1', new CRLNumber(1), true)] })),
     },
     REFUSED,
   ),
