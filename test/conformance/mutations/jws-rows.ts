@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Hooks } from './forge.ts';
 import { N } from './kinds.ts';
 import { FAILS, type Mutation, mutationsOf, type Options, swap } from './mutation.ts';
@@ -24,6 +25,7 @@ const strayBits = (value: string): string => {
   if (!Buffer.from(changed, 'base64url').equals(Buffer.from(value, 'base64url'))) throw new Error('no bits to spare');
   return changed;
 };
+const pem = (der: Buffer): Buffer => Buffer.from(new X509Certificate(der).toString());
 const time = (written: string): Hooks => signed(swap(/"2026-06-15T11:00:00Z"/, JSON.stringify(written)));
 const NOT_RFC3339 = /signingTime: expected an RFC 3339 time/;
 const AUTHORITY: Options = { kind: 'authority' };
@@ -231,6 +233,13 @@ export const JWS_MUTATIONS: readonly Mutation[] = mutationsOf(
     ['B5', 'alg EdDSA', signed(swap('"ES256"', '"EdDSA"')), /says algorithm "EdDSA"/, FAILS],
     ['B5', 'alg in lower case', signed(swap('"ES256"', '"es256"')), /says algorithm "es256"/, FAILS],
     ['B5', 'alg with a space', signed(swap('"ES256"', '"ES256 "')), /says algorithm "ES256 "/, FAILS],
+    [
+      'B5',
+      'alg named like a member of every object',
+      signed(swap('"ES256"', '"constructor"')),
+      /says algorithm "constructor"/,
+      FAILS,
+    ],
     ['B5', 'an empty alg', signed(swap('"ES256"', '""')), /says algorithm ""/, FAILS],
     ['B5', 'the number that COSE has for ES256', signed(swap('"ES256"', '"-7"')), /says algorithm "-7"/, FAILS],
     // B2: times
@@ -356,6 +365,19 @@ export const JWS_MUTATIONS: readonly Mutation[] = mutationsOf(
       decoded('protected', swap('T11:00:00Z', 'T10:00:00Z')),
       DOES_NOT_VERIFY,
       { ...FAILS, ...AUTHORITY },
+    ],
+    ['B6', 'the chain in the protected header too', signed(swap('{', '{"x5c":[],')), /"x5c" stands in both headers/],
+    [
+      'B6',
+      'the chain in the protected header alone',
+      { ...signed(swap('{', '{"x5c":[],')), ...unsigned(swap('"x5c"', '"x"')) },
+      /x5c: expected at least one certificate/,
+    ],
+    [
+      'B6',
+      'a certificate as PEM in base64',
+      { unprotected: (header) => new Map(header).set('x5c', (header.get('x5c') as Buffer[]).map(pem)) },
+      /x5c\[0\] is not one DER certificate and nothing else/,
     ],
     // B6: standard base64
     [
