@@ -26,7 +26,7 @@ import {
   type StatusWriter,
   WorkQueue,
 } from './kubernetes/index.ts';
-import { checkRevocationNotSupported, verifyTimestampNotSupported } from './notary/index.ts';
+import { checkRevocationNotSupported, createTimestampVerifier } from './notary/index.ts';
 import type { Metrics } from './reporting/index.ts';
 import { GrantsFile } from './signing/grants-file.ts';
 import {
@@ -120,7 +120,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
     checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocationNotSupported }),
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,

@@ -3,13 +3,13 @@ import { createSignerPlugin, parseSigningProfileArn, SignerService, signerAttrib
 import {
   checkRevocationNotSupported,
   createPayload,
+  createTimestampVerifier,
   MEDIA_TYPE_JWS,
   parseEnvelope,
   parseTrustPolicyDocument,
   parseTrustStore,
   type SignatureOutcome,
   verifySignature,
-  verifyTimestampNotSupported,
 } from '../../src/notary/index.ts';
 import { type AwsEmulator, startAwsEmulator, type ValidityPeriod } from '../support/aws-emulator/index.ts';
 
@@ -90,7 +90,7 @@ function verify(signed: Signed, options: VerifyOptions = {}): Promise<SignatureO
     now: options.now ?? new Date(),
     plugins: [createSignerPlugin(service)],
     checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocationNotSupported }),
     signal,
   });
 }

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import {
   checkRevocationNotSupported,
+  createTimestampVerifier,
   parseTrustStore,
   signatureAnnotations,
   signEnvelope,
-  verifyTimestampNotSupported,
 } from '../../src/notary/index.ts';
 import {
   anonymous,
@@ -124,7 +124,7 @@ async function verdictOn(client: RegistryClient, reference: string, digest: stri
     findTrustStore: () => store,
     plugins: [],
     checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocationNotSupported }),
     clock: () => new Date(),
     maxSignatures: 100,
     keptListMaxAgeMs: 0,

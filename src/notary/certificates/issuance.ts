@@ -46,7 +46,7 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
 /** @throws NotaryError InvalidCertificateChain when the certificate is signed with SHA-1, MD5 or something unknown */
 function requireAcceptedAlgorithm(certificate: X509Certificate): void {
   const { signatureAlgorithm } = parseCertificate(certificate);
-  if (ACCEPTED.has(signatureAlgorithm.oid) || isStrictPss(signatureAlgorithm)) return;
+  if (ACCEPTED.has(signatureAlgorithm.oid) || pssHashOf(signatureAlgorithm) !== undefined) return;
   const found = certificate.signatureAlgorithm ?? signatureAlgorithm.oid;
   throw new NotaryError(
     'InvalidCertificateChain',
@@ -55,21 +55,21 @@ function requireAcceptedAlgorithm(certificate: X509Certificate): void {
   );
 }
 
-/** RSASSA-PSS with one SHA-2 hash for message and mask, and a salt of its length (RFC 4055 §3.1). */
-function isStrictPss({ oid, parameters }: AlgorithmIdentifier): boolean {
-  if (oid !== RSASSA_PSS || parameters?.tag !== TAG.sequence) return false;
+/** The OID of the one SHA-2 hash of RSASSA-PSS, for message and mask, with a salt of its length (RFC 4055 §3.1). */
+export function pssHashOf({ oid, parameters }: AlgorithmIdentifier): string | undefined {
+  if (oid !== RSASSA_PSS || parameters?.tag !== TAG.sequence) return undefined;
   const what = 'the PSS parameters';
   const field = (number: number): DerValue | undefined => {
     const explicit = readChildren(parameters, what).find((value) => value.tag === 0xa0 + number);
     return explicit === undefined ? undefined : readChildren(explicit, what)[0];
   };
   const [hash, mask, salt] = [field(0), field(1), field(2)];
-  if (hash === undefined || mask === undefined || salt === undefined) return false;
+  if (hash === undefined || mask === undefined || salt === undefined) return undefined;
   const hashOid = readAlgorithm(hash, what).oid;
   const { oid: maskOid, parameters: maskHash } = readAlgorithm(mask, what);
-  return (
+  const isStrict =
     maskOid === MGF1 &&
     readAlgorithm(maskHash, what).oid === hashOid &&
-    HASH_BYTES.get(hashOid) === readSmallInteger(salt, what)
-  );
+    HASH_BYTES.get(hashOid) === readSmallInteger(salt, what);
+  return isStrict ? hashOid : undefined;
 }

@@ -1,5 +1,6 @@
 import {
   checkRevocationNotSupported,
+  createTimestampVerifier,
   MEDIA_TYPE_JWS,
   parseTrustPolicyDocument,
   type SignatureOutcome,
@@ -7,7 +8,6 @@ import {
   type TrustStoreCertificates,
   type VerifySignatureInput,
   verifySignature,
-  verifyTimestampNotSupported,
 } from '../../../src/notary/index.ts';
 import { type ForgeOptions, forgeJws, SUBJECT } from '../../support/forge-jws.ts';
 import { type Chain, createChain } from '../../support/pki.ts';
@@ -83,7 +83,7 @@ export function verify(
     now: NOW,
     plugins: [],
     checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocationNotSupported }),
     signal: AbortSignal.timeout(10_000),
     ...changes,
   });

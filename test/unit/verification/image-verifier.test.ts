@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkRevocationNotSupported, verifyTimestampNotSupported } from '../../../src/notary/index.ts';
+import { checkRevocationNotSupported, createTimestampVerifier } from '../../../src/notary/index.ts';
 import { anonymous, RegistryClient } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
 import {
@@ -47,7 +47,7 @@ class World {
       type === 'ca' && name === 'acme' ? { type, name, certificates: chain.certificates.slice(-1) } : undefined,
     plugins: [],
     checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocationNotSupported }),
     clock: () => this.now,
     maxSignatures: 3,
     keptListMaxAgeMs: HOUR_MS,
