@@ -8,6 +8,7 @@ import { formatRfc3339 } from '../encoding.ts';
 import { NotaryError } from '../error.ts';
 import { invalidTimestamp } from './error.ts';
 import { sameBytes } from './hash.ts';
+import type { TimestampRange } from './timestamp.ts';
 
 /** Signatures of certificates that are checked for one token: a bag of look-alikes costs no more than this. */
 const MAX_SIGNATURE_CHECKS = 200;
@@ -19,9 +20,8 @@ export interface TsaChainInput {
   /** The certificates of the token, in any order; the root may be missing. */
   readonly certificates: readonly X509Certificate[];
   readonly roots: readonly X509Certificate[];
-  /** Between these, both included, every certificate must be valid. */
-  readonly notBefore: Date;
-  readonly notAfter: Date;
+  /** When every certificate must be valid, whatever the accuracy: a fresh authority's first timestamps are good. */
+  readonly genTime: TimestampRange;
 }
 
 /**
@@ -115,12 +115,12 @@ function checkIssuerPurposes(issuers: readonly X509Certificate[]): void {
   }
 }
 
-function checkValidity(chain: readonly X509Certificate[], { notBefore, notAfter }: TsaChainInput): void {
+function checkValidity(chain: readonly X509Certificate[], { genTime: { notBefore, notAfter } }: TsaChainInput): void {
   const outside = chain.find(({ validFromDate, validToDate }) => notBefore < validFromDate || validToDate < notAfter);
   if (outside === undefined) return;
   const validity = `${formatRfc3339(outside.validFromDate)} to ${formatRfc3339(outside.validToDate)}`;
   throw invalidTimestamp(
-    `the certificate ${distinguishedNameOf(outside)} of the time stamping authority (${validity}) was not valid at the time of the timestamp, ${notBefore.toISOString()} to ${notAfter.toISOString()}`,
+    `the certificate ${distinguishedNameOf(outside)} of the time stamping authority (${validity}) was not valid at the time of the timestamp, ${notAfter.toISOString()}`,
   );
 }
 

@@ -1,6 +1,7 @@
-import { type DerValue, derError, expectTag, readChildren, readOid, TAG } from '../certificates/der.ts';
+import { type DerValue, expectTag, readChildren, readOid, TAG } from '../certificates/der.ts';
 import { type AlgorithmIdentifier, readAlgorithm } from '../certificates/parsed-certificate.ts';
 import { invalidTimestamp } from './error.ts';
+import { fieldsOf } from './fields.ts';
 import { readTime } from './time.ts';
 
 const CONTENT_TYPE = '1.2.840.113549.1.9.3';
@@ -47,11 +48,12 @@ export function parseSignedAttributes(set: DerValue): SignedAttributes {
       throw invalidTimestamp(`${what} are not in the order of DER`);
     }
     before = attribute.bytes;
-    const [type, values, ...rest] = readChildren(expectTag(attribute, TAG.sequence, what), what);
-    const oid = readOid(type, what);
-    if (rest.length > 0) throw derError(what, `${oid} has extra fields`);
+    const fields = fieldsOf(expectTag(attribute, TAG.sequence, what), what);
+    const oid = readOid(fields.next(TAG.oid), what);
+    const values = fields.next(TAG.set);
+    fields.end();
     if (attributes.has(oid)) throw invalidTimestamp(`the signed attribute ${oid} stands twice`);
-    attributes.set(oid, readChildren(expectTag(values, TAG.set, what), what));
+    attributes.set(oid, readChildren(values, what));
   }
   const one = (oid: string, name: string): DerValue => {
     const values = attributes.get(oid);
@@ -71,14 +73,17 @@ export function parseSignedAttributes(set: DerValue): SignedAttributes {
 /** The first ESSCertIDv2: it names the signer (RFC 5035 §3). */
 function readSigningCertificate(value: DerValue): SigningCertificateId {
   const what = 'signingCertificateV2';
-  const [list] = readChildren(expectTag(value, TAG.sequence, what), what);
-  const [first] = readChildren(expectTag(list, TAG.sequence, what), what);
+  const outer = fieldsOf(expectTag(value, TAG.sequence, what), what);
+  const [first] = readChildren(outer.next(TAG.sequence), what);
+  // Policies, which bind nobody here.
+  outer.maybe(TAG.sequence);
+  outer.end();
   if (first === undefined) throw invalidTimestamp(`${what} names no certificate`);
-  const fields = [...readChildren(expectTag(first, TAG.sequence, what), what)];
-  const algorithm = fields[0]?.tag === TAG.sequence ? fields.shift() : undefined;
-  const hash = expectTag(fields.shift(), TAG.octetString, what).content;
-  const issuerSerial = fields.shift();
-  if (fields.length > 0) throw derError(what, 'it has extra fields');
+  const fields = fieldsOf(expectTag(first, TAG.sequence, what), what);
+  const algorithm = fields.maybe(TAG.sequence);
+  const hash = fields.next(TAG.octetString).content;
+  const issuerSerial = fields.maybe(TAG.sequence);
+  fields.end();
   return {
     hashAlgorithm: algorithm === undefined ? { oid: SHA256 } : readAlgorithm(algorithm, what),
     hash,
@@ -88,11 +93,11 @@ function readSigningCertificate(value: DerValue): SigningCertificateId {
 
 /** IssuerSerial: GeneralNames with the one directoryName of the issuer, and the serial number. */
 function readIssuerSerial(value: DerValue, what: string): IssuerSerial {
-  const [names, serialNumber] = readChildren(expectTag(value, TAG.sequence, what), what);
-  const [name, ...more] = readChildren(expectTag(names, TAG.sequence, what), what);
-  if (more.length > 0) throw derError(what, 'it names more than one issuer');
-  return {
-    issuerDer: expectTag(name, DIRECTORY_NAME, what).content,
-    serialNumber: expectTag(serialNumber, TAG.integer, what).content,
-  };
+  const fields = fieldsOf(value, what);
+  const names = fieldsOf(fields.next(TAG.sequence), what);
+  const issuerDer = names.next(DIRECTORY_NAME).content;
+  names.end();
+  const serialNumber = fields.next(TAG.integer).content;
+  fields.end();
+  return { issuerDer, serialNumber };
 }

@@ -1,13 +1,21 @@
 import type { X509Certificate } from 'node:crypto';
-import { CMSVersion, ContentInfo, id_signedData, SignedData } from '@peculiar/asn1-cms';
-import { AsnConvert } from '@peculiar/asn1-schema';
+import { id_signedData } from '@peculiar/asn1-cms';
 import { id_ct_tstInfo } from '@peculiar/asn1-tsp';
-import { type DerValue, expectTag, readChildren, readDer, TAG } from '../certificates/der.ts';
+import {
+  type DerValue,
+  expectTag,
+  readChildren,
+  readDer,
+  readOid,
+  readSmallInteger,
+  TAG,
+} from '../certificates/der.ts';
 import { type AlgorithmIdentifier, readAlgorithm } from '../certificates/parsed-certificate.ts';
 import { parseCertificateDer } from '../certificates/pem.ts';
 import { requireStrictDer } from '../certificates/strict-der.ts';
 import { quote } from '../quote.ts';
 import { invalidTimestamp, reading } from './error.ts';
+import { fieldsOf } from './fields.ts';
 import { hashOf } from './hash.ts';
 import { parseSignedAttributes, type SignedAttributes } from './signed-attributes.ts';
 import type { TimestampHash } from './timestamp.ts';
@@ -17,9 +25,20 @@ import { parseTstInfo, type TstInfo } from './tst-info.ts';
 export const MAX_TOKEN_BYTES = 256 * 1024;
 const MAX_TOKEN_CERTIFICATES = 20;
 
-const CERTIFICATES = 0xa0;
-const SIGNED_ATTRIBUTES = 0xa0;
+const WHAT = 'the timestamp token';
 const CONTENT = 0xa0;
+const CERTIFICATES = 0xa0;
+const CRLS = 0xa1;
+const SIGNED_ATTRIBUTES = 0xa0;
+const UNSIGNED_ATTRIBUTES = 0xa1;
+
+interface ContentType {
+  readonly oid: string;
+  readonly name: string;
+  readonly tag: number;
+}
+const SIGNED_DATA: ContentType = { oid: id_signedData, name: 'CMS SignedData', tag: TAG.sequence };
+const TST_INFO: ContentType = { oid: id_ct_tstInfo, name: 'a TSTInfo', tag: TAG.octetString };
 
 /** An RFC 3161 token, parsed and well formed; not verified: see `verifyTimestampToken`. */
 export interface TimestampToken {
@@ -46,19 +65,17 @@ export interface TokenSigner {
 
 /**
  * Reads an RFC 3161 TimeStampToken (notary.md I): SignedData version 3 over a TSTInfo, with one signer. Strict DER all
- * through (RFC 3161 §3.4): the library gives the structure, and what is hashed and signed is cut from the received
- * bytes.
+ * through (RFC 3161 §3.4), and no field passed over: what is hashed and signed is cut from the received bytes.
  * @throws NotaryError InvalidTimestamp
  */
 export function parseTimestampToken(der: Uint8Array): TimestampToken {
   if (der.length > MAX_TOKEN_BYTES) {
     throw invalidTimestamp(`the timestamp token has ${der.length} bytes: expected at most ${MAX_TOKEN_BYTES}`);
   }
-  const what = 'the timestamp token';
-  return reading(what, () => {
-    const signedData = readSignedData(requireStrictDer(der, what), what);
-    const { certificates, encapsulated, signerInfo } = fieldsOf(signedData, what);
-    const content = contentOf(encapsulated);
+  return reading(WHAT, () => {
+    const { content, certificates, signerInfo } = readSignedData(
+      contentOfType(SIGNED_DATA, requireStrictDer(der, WHAT)),
+    );
     return {
       info: parseTstInfo(content),
       content,
@@ -68,44 +85,36 @@ export function parseTimestampToken(der: Uint8Array): TimestampToken {
   });
 }
 
-/** The SignedData inside the ContentInfo, of the version and the content that RFC 3161 §2.4.2 asks for. */
-function readSignedData(contentInfo: DerValue, what: string): DerValue {
-  const { contentType } = AsnConvert.parse(contentInfo.bytes, ContentInfo);
-  if (contentType !== id_signedData) {
-    throw invalidTimestamp(`${what}: expected CMS SignedData, found content of type ${quote(contentType)}`);
-  }
-  const explicit = readChildren(contentInfo, what)[1];
-  const signedData = readDer(explicit?.content ?? new Uint8Array(), TAG.sequence, 'the SignedData');
-  const { version, encapContentInfo, signerInfos } = AsnConvert.parse(signedData.bytes, SignedData);
-  if (version !== CMSVersion.v3) {
-    throw invalidTimestamp(`${what}: expected SignedData of version 3, found ${version}`);
-  }
-  if (encapContentInfo.eContentType !== id_ct_tstInfo) {
-    throw invalidTimestamp(
-      `${what}: expected a TSTInfo, found content of type ${quote(encapContentInfo.eContentType)}`,
-    );
-  }
-  if (signerInfos.length !== 1) {
-    throw invalidTimestamp(`${what}: expected exactly one signer, found ${signerInfos.length}`);
-  }
-  return signedData;
+/** What stands in a ContentInfo, or EncapsulatedContentInfo, of the type asked for. */
+function contentOfType(type: ContentType, contentInfo: DerValue): DerValue {
+  const fields = fieldsOf(contentInfo, WHAT);
+  const found = readOid(fields.next(TAG.oid), WHAT);
+  if (found !== type.oid)
+    throw invalidTimestamp(`${WHAT}: expected ${type.name}, found content of type ${quote(found)}`);
+  const explicit = fieldsOf(fields.next(CONTENT, type.name), type.name);
+  fields.end();
+  const content = explicit.next(type.tag);
+  explicit.end();
+  return content;
 }
 
-/** Where the parts stand in the SignedData (RFC 5652 §5.1), whose order the library has checked. */
-function fieldsOf(signedData: DerValue, what: string) {
-  const fields = readChildren(signedData, what);
-  const signerInfos = readChildren(expectTag(fields.at(-1), TAG.set, what), what);
-  return {
-    encapsulated: expectTag(fields[2], TAG.sequence, what),
-    certificates: fields[3]?.tag === CERTIFICATES ? fields[3] : undefined,
-    signerInfo: expectTag(signerInfos[0], TAG.sequence, 'the SignerInfo'),
-  };
-}
-
-function contentOf(encapsulated: DerValue): Uint8Array {
-  const what = 'the TSTInfo';
-  const explicit = expectTag(readChildren(encapsulated, what)[1], CONTENT, what);
-  return readDer(explicit.content, TAG.octetString, what).content;
+/** SignedData (RFC 5652 §5.1), as RFC 3161 §2.4.2 wants it. */
+function readSignedData(signedData: DerValue) {
+  const fields = fieldsOf(signedData, WHAT);
+  const version = readSmallInteger(fields.next(TAG.integer), WHAT);
+  if (version !== 3) throw invalidTimestamp(`${WHAT}: expected SignedData of version 3, found ${version}`);
+  // Which digests there are may be said here too; the SignerInfo counts.
+  fields.next(TAG.set);
+  const content = contentOfType(TST_INFO, fields.next(TAG.sequence)).content;
+  const certificates = fields.maybe(CERTIFICATES);
+  fields.maybe(CRLS);
+  const signers = readChildren(fields.next(TAG.set), WHAT);
+  fields.end();
+  const [signerInfo] = signers;
+  if (signerInfo === undefined || signers.length > 1) {
+    throw invalidTimestamp(`${WHAT}: expected exactly one signer, found ${signers.length}`);
+  }
+  return { content, certificates, signerInfo: expectTag(signerInfo, TAG.sequence, 'the SignerInfo') };
 }
 
 function certificatesOf(set: DerValue | undefined): readonly X509Certificate[] {
@@ -122,23 +131,33 @@ function certificatesOf(set: DerValue | undefined): readonly X509Certificate[] {
 
 function readSigner(signerInfo: DerValue): TokenSigner {
   const what = 'the SignerInfo';
-  const [version, sid, digestAlgorithm, attributes, signatureAlgorithm, signature] = readChildren(signerInfo, what);
-  const number = expectTag(version, TAG.integer, what).content;
-  if (number.length !== 1 || number[0] !== CMSVersion.v1 || sid?.tag !== TAG.sequence) {
+  const fields = fieldsOf(signerInfo, what);
+  const version = readSmallInteger(fields.next(TAG.integer), what);
+  const sid = fields.maybe(TAG.sequence);
+  if (version !== 1 || sid === undefined) {
     throw invalidTimestamp(`${what}: expected version 1, which names the signer by issuer and serial number`);
   }
-  const [issuer, serialNumber] = readChildren(sid, what);
-  if (attributes?.tag !== SIGNED_ATTRIBUTES) throw invalidTimestamp(`${what}: expected signed attributes, found none`);
+  const names = fieldsOf(sid, what);
+  const issuer = names.next(TAG.sequence);
+  const serialNumber = names.next(TAG.integer);
+  names.end();
+  const digest = readAlgorithm(fields.next(TAG.sequence), what);
+  const attributes = fields.maybe(SIGNED_ATTRIBUTES);
+  if (attributes === undefined) throw invalidTimestamp(`${what}: expected signed attributes, found none`);
+  const signatureAlgorithm = readAlgorithm(fields.next(TAG.sequence), what);
+  const signature = fields.next(TAG.octetString);
+  fields.maybe(UNSIGNED_ATTRIBUTES);
+  fields.end();
   // RFC 5652 §5.4: what is signed is the SET OF, not the [0] in whose place it stands.
   const signedBytes = Buffer.from(attributes.bytes);
   signedBytes[0] = TAG.set;
   return {
-    issuerDer: expectTag(issuer, TAG.sequence, what).bytes,
-    serialNumber: expectTag(serialNumber, TAG.integer, what).content,
-    digest: hashOf(readAlgorithm(digestAlgorithm, what), 'the digest algorithm of the timestamp'),
+    issuerDer: issuer.bytes,
+    serialNumber: serialNumber.content,
+    digest: hashOf(digest, 'the digest algorithm of the timestamp'),
     attributes: parseSignedAttributes(readDer(signedBytes, TAG.set, 'the signed attributes')),
     signedBytes,
-    signatureAlgorithm: readAlgorithm(signatureAlgorithm, what),
-    signature: expectTag(signature, TAG.octetString, what).content,
+    signatureAlgorithm,
+    signature: signature.content,
   };
 }

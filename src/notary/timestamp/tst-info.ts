@@ -1,5 +1,3 @@
-import { AsnConvert } from '@peculiar/asn1-schema';
-import { TSTInfo, TSTInfoVersion } from '@peculiar/asn1-tsp';
 import {
   type DerValue,
   expectTag,
@@ -13,18 +11,18 @@ import { readAlgorithm } from '../certificates/parsed-certificate.ts';
 import { requireStrictDer } from '../certificates/strict-der.ts';
 import { quote } from '../quote.ts';
 import { invalidTimestamp } from './error.ts';
+import { fieldsOf } from './fields.ts';
 import { hashOf } from './hash.ts';
 import { readTime } from './time.ts';
-import type { TimestampHash } from './timestamp.ts';
+import type { TimestampHash, TimestampRange } from './timestamp.ts';
 
 /** What a time stamping authority says (RFC 3161 §2.4.2). */
 export interface TstInfo {
   readonly imprint: { readonly hash: TimestampHash; readonly digest: Uint8Array };
-  /** genTime, cut to milliseconds. */
-  readonly genTime: Date;
+  /** genTime, rounded outwards to milliseconds. */
+  readonly genTime: TimestampRange;
   /** genTime less and plus its accuracy, rounded outwards to milliseconds. */
-  readonly notBefore: Date;
-  readonly notAfter: Date;
+  readonly range: TimestampRange;
   /** The octets of the INTEGER. */
   readonly nonce?: Uint8Array;
 }
@@ -37,48 +35,56 @@ const SECOND_MICROS = 1_000_000n;
 
 const MILLIS = 0x80;
 const MICROS = 0x81;
+const TSA_NAME = 0xa0;
 const EXTENSIONS = 0xa1;
 const GEN_TIME = /^(\d{14})(?:\.(\d{0,17}[1-9]))?Z$/;
 
 /**
- * Reads a TSTInfo by strict DER. The library checks the structure; times it reads leniently, so they are read here.
+ * Reads a TSTInfo by strict DER, no field passed over.
  * @throws NotaryError InvalidTimestamp or InvalidCertificate
  */
 export function parseTstInfo(der: Uint8Array): TstInfo {
   const what = 'the TSTInfo';
-  const fields = [...readChildren(requireStrictDer(der, what), what)];
-  const { version, policy } = AsnConvert.parse(der, TSTInfo);
-  if (version !== TSTInfoVersion.v1) throw invalidTimestamp(`${what}: expected version 1, found ${version}`);
-  const [, , imprint, , time, ...optional] = fields;
-  const take = (tag: number): DerValue | undefined => (optional[0]?.tag === tag ? optional.shift() : undefined);
-  const accuracy = accuracyMicros(take(TAG.sequence), policy);
-  take(TAG.boolean);
-  const nonce = take(TAG.integer)?.content;
-  checkExtensions(optional.find(({ tag }) => tag === EXTENSIONS));
-  const genTime = genTimeMicros(time);
-  const notBefore = genTime - accuracy;
-  const notAfter = genTime + accuracy;
+  const fields = fieldsOf(requireStrictDer(der, what), what);
+  const version = readSmallInteger(fields.next(TAG.integer), what);
+  if (version !== 1) throw invalidTimestamp(`${what}: expected version 1, found ${version}`);
+  const policy = readOid(fields.next(TAG.oid), what);
+  const imprint = readImprint(fields.next(TAG.sequence));
+  fields.next(TAG.integer, 'the serial number of the TSTInfo');
+  const genTime = genTimeMicros(fields.next(TAG.generalizedTime, 'genTime'));
+  const accuracy = accuracyMicros(fields.maybe(TAG.sequence), policy);
+  // Whether the authority's times are in order.
+  fields.maybe(TAG.boolean);
+  const nonce = fields.maybe(TAG.integer)?.content;
+  // The authority's name; its certificate says it better.
+  fields.maybe(TSA_NAME);
+  checkExtensions(fields.maybe(EXTENSIONS));
+  fields.end();
   return {
-    imprint: readImprint(imprint),
-    genTime: new Date(Number(genTime / 1000n)),
-    notBefore: new Date(Math.floor(Number(notBefore) / 1000)),
-    notAfter: new Date(Math.ceil(Number(notAfter) / 1000)),
+    imprint,
+    genTime: rangeOf(genTime, genTime),
+    range: rangeOf(genTime - accuracy, genTime + accuracy),
     ...(nonce === undefined ? {} : { nonce }),
   };
 }
 
-function readImprint(value: DerValue | undefined): TstInfo['imprint'] {
+function rangeOf(fromMicros: bigint, toMicros: bigint): TimestampRange {
+  const [from, to] = [Number(fromMicros), Number(toMicros)];
+  return { notBefore: new Date(Math.floor(from / 1000)), notAfter: new Date(Math.ceil(to / 1000)) };
+}
+
+function readImprint(value: DerValue): TstInfo['imprint'] {
   const what = 'the messageImprint';
-  const [algorithm, digest] = readChildren(expectTag(value, TAG.sequence, what), what);
-  const hash = hashOf(readAlgorithm(algorithm, what), what);
-  const { content } = expectTag(digest, TAG.octetString, what);
+  const fields = fieldsOf(value, what);
+  const hash = hashOf(readAlgorithm(fields.next(TAG.sequence), what), what);
+  const { content } = fields.next(TAG.octetString);
+  fields.end();
   if (content.length !== HASH_BYTES[hash]) throw invalidTimestamp(`${what}: its length is not that of ${hash}`);
   return { hash, digest: content };
 }
 
 /** genTime in microseconds: UTC, fractions without trailing zeros (RFC 3161 §2.4.2). What is finer is cut. */
-function genTimeMicros(value: DerValue | undefined): bigint {
-  const { content } = expectTag(value, TAG.generalizedTime, 'genTime');
+function genTimeMicros({ content }: DerValue): bigint {
   const text = Buffer.from(content).toString('latin1');
   const match = GEN_TIME.exec(text);
   const [, whole, fraction = ''] = match ?? [];
@@ -94,16 +100,18 @@ function genTimeMicros(value: DerValue | undefined): bigint {
 /** Accuracy in microseconds: none said is none, but for the baseline policy (trust-store-trust-policy, "Steps"). */
 function accuracyMicros(value: DerValue | undefined, policy: string): bigint {
   const what = 'the accuracy';
-  const parts = value === undefined ? [] : [...readChildren(value, what)];
+  if (value === undefined) return policy === BASELINE_POLICY ? SECOND_MICROS : 0n;
+  const fields = fieldsOf(value, what);
   const take = (tag: number, factor: bigint, max: number): bigint => {
-    if (parts[0]?.tag !== tag) return 0n;
-    const part = parts.shift();
+    const part = fields.maybe(tag);
+    if (part === undefined) return 0n;
     // The context tags of millis and micros stand in the place of INTEGER.
-    const number = readSmallInteger(part === undefined ? part : { ...part, tag: TAG.integer }, what);
+    const number = readSmallInteger({ ...part, tag: TAG.integer }, what);
     if (number > max) throw invalidTimestamp(`${what}: expected at most ${max}, found ${number}`);
     return BigInt(number) * factor;
   };
   const sum = take(TAG.integer, SECOND_MICROS, 0xffff_ffff) + take(MILLIS, 1000n, 999) + take(MICROS, 1n, 999);
+  fields.end();
   return sum === 0n && policy === BASELINE_POLICY ? SECOND_MICROS : sum;
 }
 

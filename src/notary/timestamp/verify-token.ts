@@ -96,11 +96,12 @@ function checkAttributes({ content, signer: { attributes, digest } }: TimestampT
 }
 
 function checkTime({ info }: TimestampToken, { now }: VerifyTokenInput): TimestampResult | undefined {
-  const from = info.genTime.getTime() - MAX_AHEAD_MS;
+  const { notAfter: genTime } = info.genTime;
+  const from = genTime.getTime() - MAX_AHEAD_MS;
   if (from <= now.getTime()) return undefined;
   return {
     status: 'invalid',
-    reason: `the time of the timestamp, ${info.genTime.toISOString()}, lies more than 5 minutes ahead of the clock (notary.md I)`,
+    reason: `the time of the timestamp, ${genTime.toISOString()}, lies more than 5 minutes ahead of the clock (notary.md I)`,
     validUntil: new Date(from),
   };
 }
@@ -110,10 +111,9 @@ async function checkAuthority(
   leaf: X509Certificate,
   { tsaRoots, checkChainRevocation, now, signal }: VerifyTokenInput,
 ): Promise<TimestampResult> {
-  const range = { notBefore: info.notBefore, notAfter: info.notAfter };
   let chain: readonly X509Certificate[];
   try {
-    chain = findTsaChain({ leaf, certificates, roots: tsaRoots, ...range });
+    chain = findTsaChain({ leaf, certificates, roots: tsaRoots, genTime: info.genTime });
   } catch (error) {
     if (!(error instanceof NotaryError)) throw error;
     return { status: 'invalid', reason: error.message, dependsOnRoots: true };
@@ -124,14 +124,14 @@ async function checkAuthority(
   const validUntil = until === undefined ? {} : { validUntil: until };
   switch (revocation.status) {
     case 'good':
-      return { status: 'valid', ...range, ...validUntil };
+      return { status: 'valid', ...info.range, ...validUntil };
     case 'revoked': {
       const reason = `the time stamping authority is revoked: ${revocation.reason} (notary.md I)`;
       return { status: 'invalid', reason, ...validUntil };
     }
     case 'unknown': {
       const reason = `whether the time stamping authority is revoked could not be determined: ${revocation.reason} (notary.md I)`;
-      return { status: 'unknown', reason, range };
+      return { status: 'unknown', reason, range: info.range };
     }
   }
 }
