@@ -1,8 +1,9 @@
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { PKIStatus, PKIStatusInfo } from '@peculiar/asn1-tsp';
-import { type DerValue, expectTag, readChildren, readDer, readNamedBits, TAG } from '../certificates/der.ts';
+import { type DerValue, readChildren, readDer, readNamedBits, TAG } from '../certificates/der.ts';
 import { quote } from '../quote.ts';
 import { invalidTimestamp, reading } from './error.ts';
+import { fieldsOf } from './fields.ts';
 
 /** Bits of PKIFailureInfo (RFC 3161 §2.4.2); the library's flags are at other places. */
 const FAILURES: ReadonlyMap<number, string> = new Map([
@@ -23,8 +24,11 @@ const FAILURES: ReadonlyMap<number, string> = new Map([
 export function tokenOfResponse(der: Uint8Array): Uint8Array {
   const what = 'the answer of the time stamping authority';
   return reading(what, () => {
-    const [info, token, ...rest] = readChildren(readDer(der, TAG.sequence, what), what);
-    const { status, statusString } = AsnConvert.parse(expectTag(info, TAG.sequence, what).bytes, PKIStatusInfo);
+    const fields = fieldsOf(readDer(der, TAG.sequence, what), what);
+    const info = fields.next(TAG.sequence);
+    const token = fields.maybe(TAG.sequence);
+    fields.end();
+    const { status, statusString } = AsnConvert.parse(info.bytes, PKIStatusInfo);
     if (status !== PKIStatus.granted && status !== PKIStatus.grantedWithMods) {
       const told = [`status ${PKIStatus[status] ?? status}`, ...failuresOf(info, what)].join(', ');
       const text =
@@ -32,13 +36,12 @@ export function tokenOfResponse(der: Uint8Array): Uint8Array {
       throw invalidTimestamp(`the time stamping authority refused (${told})${text}`);
     }
     if (token === undefined) throw invalidTimestamp(`${what} has no timestamp token`);
-    if (rest.length > 0) throw invalidTimestamp(`${what} has extra fields`);
     return token.bytes;
   });
 }
 
-function failuresOf(info: DerValue | undefined, what: string): readonly string[] {
-  const bits = info === undefined ? undefined : readChildren(info, what).find(({ tag }) => tag === TAG.bitString);
+function failuresOf(info: DerValue, what: string): readonly string[] {
+  const bits = readChildren(info, what).find(({ tag }) => tag === TAG.bitString);
   if (bits === undefined) return [];
   return [...readNamedBits(bits, 'failInfo')].map((bit) => FAILURES.get(bit) ?? `failure ${bit}`);
 }
