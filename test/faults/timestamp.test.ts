@@ -11,14 +11,19 @@ import {
   type TrustStoreCertificates,
   verifySignature,
 } from '../../src/notary/index.ts';
+import { createHttpFetch } from '../../src/pki/index.ts';
+import { createDispatcher } from '../../src/transport/index.ts';
 import { forgeJws, SUBJECT } from '../support/forge-jws.ts';
 import { createTsaChain } from '../support/forge-timestamp.ts';
-import { httpFetch } from '../support/http-fetch.ts';
 import { createChain } from '../support/pki.ts';
 import { stampJws } from '../support/stamp-envelope.ts';
 import { good } from '../support/timestamp-fixture.ts';
 import { startTsaServer } from '../support/tsa-server.ts';
 
+const httpFetch = createHttpFetch({
+  dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
+  userAgent: 'sealwatch/test',
+});
 const DAY_MS = 24 * 60 * 60_000;
 const signedAt = new Date();
 const later = (days: number): Date => new Date(signedAt.getTime() + days * DAY_MS);

@@ -41,7 +41,8 @@ export const POLICY = '1.3.6.1.4.1.99999.1';
 export type Attribute = readonly [type: string, ...values: Buffer[]];
 
 export interface TimestampOptions {
-  readonly tsa: Chain;
+  /** Who signs: its first certificate names the key. */
+  readonly tsa: Pick<Chain, 'certificates' | 'key'>;
   /** Hash of the imprint, and its digest. */
   readonly imprint: { readonly hash: Hash; readonly digest: Uint8Array };
   /** As GeneralizedTime writes it, or a time in milliseconds. */
@@ -181,12 +182,12 @@ function tstInfoFields({ imprint, genTime, policy, serialNumber, accuracy, nonce
   ];
 }
 
-function signWith({ key }: Chain, digest: Hash, pss: boolean, bytes: Uint8Array): Buffer {
+function signWith({ key }: TimestampOptions['tsa'], digest: Hash, pss: boolean, bytes: Uint8Array): Buffer {
   const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
   return sign(digest, bytes, { key, ...(pss ? padding : {}) });
 }
 
-function signatureAlgorithm({ key }: Chain, digest: Hash, pss: boolean): Buffer {
+function signatureAlgorithm({ key }: TimestampOptions['tsa'], digest: Hash, pss: boolean): Buffer {
   if (key.asymmetricKeyType !== 'rsa') return algorithm(ECDSA[digest]);
   return pss ? pssAlgorithm(digest, digest, Number(digest.slice(3)) / 8) : algorithm(OIDS.rsa, NULL);
 }

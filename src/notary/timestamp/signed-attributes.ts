@@ -1,8 +1,7 @@
-import { type DerValue, expectTag, readChildren, readOid, TAG } from '../certificates/der.ts';
+import { type DerValue, expectTag, readChildren, readOid, readTime, TAG } from '../certificates/der.ts';
 import { type AlgorithmIdentifier, readAlgorithm } from '../certificates/parsed-certificate.ts';
 import { invalidTimestamp } from './error.ts';
 import { fieldsOf } from './fields.ts';
-import { readTime } from './time.ts';
 
 const CONTENT_TYPE = '1.2.840.113549.1.9.3';
 const MESSAGE_DIGEST = '1.2.840.113549.1.9.4';

@@ -5,6 +5,7 @@ import {
   readChildren,
   readOid,
   readSmallInteger,
+  readTime,
   TAG,
 } from '../certificates/der.ts';
 import { readAlgorithm } from '../certificates/parsed-certificate.ts';
@@ -13,7 +14,6 @@ import { quote } from '../quote.ts';
 import { invalidTimestamp } from './error.ts';
 import { fieldsOf } from './fields.ts';
 import { hashOf } from './hash.ts';
-import { readTime } from './time.ts';
 import type { TimestampHash, TimestampRange } from './timestamp.ts';
 
 /** What a time stamping authority says (RFC 3161 §2.4.2). */

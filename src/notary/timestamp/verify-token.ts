@@ -11,7 +11,6 @@ import type { ChainRevocationChecker, RevocationContext } from '../revocation/re
 import { findTsaChain } from './chain.ts';
 import { invalidTimestamp } from './error.ts';
 import { digestOf, hashOf, sameBytes } from './hash.ts';
-import { serialNumberOf } from './serial-number.ts';
 import { checkTokenSignature } from './signature.ts';
 import type { TimestampResult, TimestampVerifier } from './timestamp.ts';
 import { parseTimestampToken, type TimestampToken } from './token.ts';
@@ -65,11 +64,10 @@ function checkImprint({ info: { imprint } }: TimestampToken, signature: Uint8Arr
 
 /** The certificate that the SignerInfo names, and the signed attribute signingCertificateV2 too (RFC 5816). */
 function findSigner({ certificates, signer }: TimestampToken): X509Certificate {
-  const leaf = certificates.find(
-    (one) =>
-      sameBytes(parseCertificate(one).issuerDer, signer.issuerDer) &&
-      sameBytes(serialNumberOf(one), signer.serialNumber),
-  );
+  const leaf = certificates.find((one) => {
+    const { issuerDer, serialNumber } = parseCertificate(one);
+    return sameBytes(issuerDer, signer.issuerDer) && sameBytes(serialNumber, signer.serialNumber);
+  });
   if (leaf === undefined) throw invalidTimestamp('the certificate of the signer is not in the timestamp token');
   const what = 'signingCertificateV2';
   const { hashAlgorithm, hash, issuerSerial } = signer.attributes.signingCertificate;

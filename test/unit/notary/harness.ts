@@ -1,6 +1,4 @@
 import {
-  checkRevocationNotSupported,
-  createTimestampVerifier,
   MEDIA_TYPE_JWS,
   parseTrustPolicyDocument,
   type SignatureOutcome,
@@ -10,6 +8,7 @@ import {
   verifySignature,
 } from '../../../src/notary/index.ts';
 import { type ForgeOptions, forgeJws, SUBJECT } from '../../support/forge-jws.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from '../../support/no-network.ts';
 import { type Chain, createChain } from '../../support/pki.ts';
 
 export const NOW = new Date('2026-06-15T12:00:00Z');
@@ -82,8 +81,8 @@ export function verify(
     findTrustStore: storesOf(chain),
     now: NOW,
     plugins: [],
-    checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocationNotSupported }),
+    checkRevocation: checkRevocationOffline(),
+    verifyTimestamp: verifyTimestampOffline(),
     signal: AbortSignal.timeout(10_000),
     ...changes,
   });

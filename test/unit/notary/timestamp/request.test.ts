@@ -9,11 +9,16 @@ import {
   NotaryError,
   type TimestampHash,
 } from '../../../../src/notary/index.ts';
+import { createHttpFetch } from '../../../../src/pki/index.ts';
+import { createDispatcher } from '../../../../src/transport/index.ts';
 import { createTsaChain } from '../../../support/forge-timestamp.ts';
-import { httpFetch } from '../../../support/http-fetch.ts';
 import { GEN_TIME, good, NOW, SIGNATURE, TSA_VALIDITY, tsa, verifyToken } from '../../../support/timestamp-fixture.ts';
 import { startTsaServer, type TsaFaultName, type TsaServer } from '../../../support/tsa-server.ts';
 
+const httpFetch = createHttpFetch({
+  dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
+  userAgent: 'sealwatch/test',
+});
 const ROOTS = tsa.certificates.slice(-1);
 let server: TsaServer;
 
@@ -134,9 +139,9 @@ describe('a timestamp that is not good fails the signing (I)', () => {
     ['signedDataVersion1', /version 3, found 1/],
     ['tstInfoVersion2', /the TSTInfo: expected version 1, found 2/],
     ['badSignature', /signature does not verify/],
-    ['http500', /answers 500/],
-    ['oversize', /has more than 1048576 bytes/],
-    ['slow', /no answer within 200 ms/],
+    ['http500', /expected status 200, found 500/],
+    ['oversize', /larger than the limit of 1048576 bytes/],
+    ['slow', /no complete answer within 0.2 s/],
   ])('for an authority with %s', async (fault, reason) => {
     await expect(request()).resolves.toBeInstanceOf(Uint8Array);
     server.fault = fault;

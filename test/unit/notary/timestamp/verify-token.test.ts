@@ -4,7 +4,7 @@ import * as x509 from '@peculiar/x509';
 import { describe, expect, it, vi } from 'vitest';
 import type { RevocationResult } from '../../../../src/notary/index.ts';
 import { createTsaChain, POLICY, type TimestampOptions, tsaExtensions } from '../../../support/forge-timestamp.ts';
-import { type Chain, caExtensions } from '../../../support/pki.ts';
+import { caExtensions } from '../../../support/pki.ts';
 import { DAY_MS, GEN_TIME, NOW, TSA_VALIDITY, tokenOf, tsa, verifyToken } from '../../../support/timestamp-fixture.ts';
 
 const BASELINE = '0.4.0.2023.1.1';
@@ -140,8 +140,7 @@ async function maze() {
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', leaf.privateKey);
   const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
   const stamp = (...certificates: X509Certificate[]): Buffer => {
-    const chain: Chain = { certificates: [tsu], pem: '', rootPem: '', keyPem: '', key };
-    return tokenOf({ tsa: chain, certificates: [tsu, ...certificates] });
+    return tokenOf({ tsa: { certificates: [tsu], key }, certificates: [tsu, ...certificates] });
   };
   return { make, stamp, root, middle };
 }
