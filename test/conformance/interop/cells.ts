@@ -114,7 +114,7 @@ export async function theySignWeVerify(input: CellInput): Promise<string | undef
   return undefined;
 }
 
-function timestampOf({ timestampUrl, timestampRoot }: CellInput, now: Date): SignEnvelopeInput['timestamp'] {
+function timestampOf({ timestampUrl, timestampRoot }: CellInput, now: Date): NonNullable<SignEnvelopeInput['timestamp']> {
   const request = createTimestampRequester({
     fetch,
     url: timestampUrl,
