@@ -1,5 +1,4 @@
 import {
-  checkRevocationNotSupported,
   type Descriptor,
   parseTrustPolicyDocument,
   type SignatureOutcome,
@@ -8,6 +7,7 @@ import {
   verifySignature,
   verifyTimestampNotSupported,
 } from '../../../src/notary/index.ts';
+import { checkRevocationOffline } from '../../support/no-network.ts';
 import { readStores, type StoreFiles } from './trust.ts';
 
 export interface OursInput {
@@ -41,7 +41,7 @@ export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
     requiredMetadata,
     now: new Date(),
     plugins: [],
-    checkRevocation: checkRevocationNotSupported,
+    checkRevocation: checkRevocationOffline(),
     verifyTimestamp: verifyTimestampNotSupported,
     signal: AbortSignal.timeout(20_000),
   });

@@ -144,7 +144,11 @@ export const CERTIFICATES: readonly Case[] = [
       ...policyWith({ signatureVerification: { level: 'audit' } }),
       stores: { 'ca:acme': [STRANGER.rootPem] },
     }),
-    expected: stricter('integrity', 'SHA-1 is broken, for one certificate as for a chain', /is signed with sha1WithRSAEncryption/),
+    expected: stricter(
+      'integrity',
+      'SHA-1 is broken, for one certificate as for a chain',
+      /is signed with sha1WithRSAEncryption/,
+    ),
   },
   {
     name: 'certificates signed with RSASSA-PSS',
