@@ -1,5 +1,6 @@
 import type { Case } from './case.ts';
 import { CERTIFICATES } from './certificates.ts';
+import { COSE } from './cose.ts';
 import { ENVELOPES } from './envelopes.ts';
 import { HEADERS } from './headers.ts';
 import { REVOCATION } from './revocation.ts';
@@ -9,6 +10,7 @@ import { TRUST } from './trust.ts';
 export const TABLES: readonly (readonly [string, readonly Case[]])[] = [
   ['envelopes', ENVELOPES],
   ['headers', HEADERS],
+  ['COSE', COSE],
   ['certificates', CERTIFICATES],
   ['trust', TRUST],
   ['revocation', REVOCATION],
