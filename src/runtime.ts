@@ -180,7 +180,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       () => {
         // The index is not changed yet while it tells: read it once the handler is done.
         queueMicrotask(() => {
-          policySet = createPolicySet(policies.values());
+          policySet = createPolicySet(policies.values(), policySet);
           queueAll(policies, policyQueue);
           reevaluateAll();
         });
@@ -240,6 +240,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     signerService,
     grants: () => grants.current(),
     signingAgent: USER_AGENT,
+    referencesOf: (key, request) => [...workloads.referencesOf(key), ...request.spec.images],
     onReleased: (key) => imageQueue.add(key),
   });
   const imageController = new ImageController({
@@ -249,6 +250,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     client: registries.operator,
     clock,
     verifyIntervalMs: config.verifyIntervalMs,
+    referencesOf: (key) => workloads.referencesOf(key),
     isRunning: (key) => workloads.podsOf(key).length > 0,
     isRequested: (key) => requestController.requestsOf(key).length > 0,
     onForgotten: (verdict) => countAnew(verdict?.statement),

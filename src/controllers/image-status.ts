@@ -4,7 +4,13 @@ import { signerAttributes } from '../aws/index.ts';
 import { cutMessage } from '../kubernetes/index.ts';
 import { distinguishedNameOf } from '../notary/index.ts';
 import type { OciError } from '../oci/index.ts';
-import { type EvaluatedSignature, type ImageEvaluation, imageVerdict, registryCause } from '../verification/index.ts';
+import {
+  type EvaluatedSignature,
+  type ImageEvaluation,
+  imageVerdict,
+  passes,
+  registryCause,
+} from '../verification/index.ts';
 import { cut, rfc3339 } from './wording.ts';
 
 /** design.md, "Status stays small". */
@@ -18,7 +24,7 @@ export function imageStatus(
   nextVerification: Date,
   digest: string,
 ): ImageStatus {
-  const shown = evaluation.signatures.slice(0, MAX_SIGNATURES_PER_IMAGE).map(signatureStatus);
+  const shown = shownSignatures(evaluation.signatures).map(signatureStatus);
   const omitted = evaluation.signatures.length - shown.length;
   return {
     reference,
@@ -31,6 +37,13 @@ export function imageStatus(
     lastVerifiedTime: rfc3339(verdict.verifiedAt),
     nextVerificationTime: rfc3339(nextVerification),
   };
+}
+
+/** The first few, and always the one that passes. */
+function shownSignatures(signatures: readonly EvaluatedSignature[]): readonly EvaluatedSignature[] {
+  const first = signatures.slice(0, MAX_SIGNATURES_PER_IMAGE);
+  const passing = signatures.find(passes);
+  return passing === undefined || first.includes(passing) ? first : [...first.slice(0, -1), passing];
 }
 
 /**
@@ -67,6 +80,7 @@ export function verdictOf(status: ImageStatus): ImageVerdict {
   return {
     verdict: status.verdict,
     ...(status.cause === undefined ? {} : { cause: status.cause }),
+    ...(status.coveredBy === undefined ? {} : { coveredBy: status.coveredBy }),
     ...(status.lastKnown === undefined
       ? {}
       : { lastKnown: { verdict: status.lastKnown.verdict, verifiedAt: new Date(status.lastKnown.verifiedAt) } }),
@@ -77,10 +91,12 @@ export function verdictOf(status: ImageStatus): ImageVerdict {
 function verdictStatus({
   verdict,
   cause,
+  coveredBy,
   lastKnown,
-}: ImageVerdict): Pick<ImageStatus, 'verdict' | 'cause' | 'lastKnown'> {
+}: ImageVerdict): Pick<ImageStatus, 'verdict' | 'cause' | 'coveredBy' | 'lastKnown'> {
   return {
     verdict,
+    ...(coveredBy === undefined ? {} : { coveredBy }),
     ...(cause === undefined ? {} : { cause: { ...cause, message: cutMessage(cause.message) } }),
     ...(lastKnown === undefined
       ? {}
@@ -89,12 +105,16 @@ function verdictStatus({
 }
 
 function signatureStatus(signature: EvaluatedSignature): SignatureStatus {
+  const named = {
+    digest: signature.digest,
+    ...(signature.index === undefined ? {} : { index: signature.index }),
+  };
   switch (signature.kind) {
     case 'malformed':
     case 'unreachable': {
       const message = signature.kind === 'malformed' ? signature.message : signature.error.message;
       return {
-        digest: signature.digest,
+        ...named,
         verdict: signature.kind === 'malformed' ? 'Untrusted' : 'Unknown',
         checks: [
           {
@@ -113,7 +133,7 @@ function signatureStatus(signature: EvaluatedSignature): SignatureStatus {
       const signedAt = envelope?.authenticSigningTime ?? envelope?.signingTime;
       const signer = attributes?.profileVersionArn ?? (leaf === undefined ? undefined : distinguishedNameOf(leaf));
       return {
-        digest: signature.digest,
+        ...named,
         ...(envelope === undefined ? {} : { format: envelope.format, scheme: envelope.scheme }),
         ...(signedAt === undefined ? {} : { signedAt: rfc3339(signedAt) }),
         ...(envelope?.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),

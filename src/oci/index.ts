@@ -6,7 +6,8 @@ export {
   dockerConfigCredentials,
 } from './credentials.ts';
 export { digestOf } from './digest.ts';
-export { isContentFault, OciError, type OciErrorCode } from './error.ts';
+export { isContentFault, isGone, OciError, type OciErrorCode } from './error.ts';
+export { entryFor, type IndexEntry, isPlatformManifest } from './image-index.ts';
 export { formatReference, parseReference, type Reference, repositoryName } from './reference.ts';
 export { listReferrers, type Referrer } from './referrers.ts';
 export { type Manifest, RegistryClient } from './registry-client.ts';

@@ -1,5 +1,5 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor } from '../notary/index.ts';
-import { OciError } from './error.ts';
+import { isGone, OciError } from './error.ts';
 import { changeFallbackIndex, namesDigest, readFallbackIndex } from './fallback-index.ts';
 import { type Reference, repositoryName } from './reference.ts';
 import { listReferrers } from './referrers.ts';
@@ -8,8 +8,6 @@ import { createSignatureManifest, EMPTY_CONFIG, readSignatureManifest } from './
 
 /** notary.md A6. */
 const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
-/** A registry's own word that it does not have what it lists: definite, unlike a 404 of some host before it. */
-const GONE: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN']);
 
 /** A signature as the registry holds it: its manifest is checked, its envelope read but not parsed. */
 export interface SignatureArtifact {
@@ -50,7 +48,7 @@ export async function fetchSignature(
     const envelope = await client.fetchBlob(reference, layer, MAX_ENVELOPE_BYTES, signal);
     return { manifest: descriptorOf(signature), envelope, mediaType: layer.mediaType, annotations };
   } catch (error) {
-    if (!(error instanceof OciError) || error.code !== 'NotFound' || !GONE.has(error.registryCode ?? '')) throw error;
+    if (!(error instanceof OciError) || !isGone(error)) throw error;
     // An entry that leads nowhere is one unreadable signature (A8), not an outage.
     throw new OciError('InvalidAnswer', `${what}: listed, but the registry does not have it (${error.registryCode})`, {
       cause: error,

@@ -176,10 +176,10 @@ describe('the algorithm (notary.md G)', () => {
     expect(outcome.envelope).toBeUndefined();
   });
 
-  it('does not know COSE yet, and says so rather than failing (C)', async () => {
+  it('tells a malformed COSE envelope as an outcome too (A8, C1)', async () => {
     const outcome = await verify(Buffer.from('d284', 'hex'), { mediaType: MEDIA_TYPE_COSE });
-    expect(decided(outcome)).toBe('integrity unknown NotSupportedYet');
-    expect(outcome.verdict).toBe('Unknown');
+    expect(decided(outcome)).toBe('integrity failed SignatureMalformed');
+    expect(outcome.verdict).toBe('Untrusted');
   });
 
   it('a media type that is no envelope fails, so that junk cannot hide a revocation behind Unknown (A8)', async () => {

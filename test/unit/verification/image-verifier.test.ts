@@ -93,7 +93,7 @@ class World {
         },
       ],
     };
-    return createPolicySet([{ metadata: { name: 'p', creationTimestamp: rfc3339(NOW) }, spec }]);
+    return createPolicySet([{ metadata: { name: 'p', uid: 'p', creationTimestamp: rfc3339(NOW) }, spec }]);
   }
 
   /** Adds a signature; what it says of the image can be changed. */
@@ -304,6 +304,15 @@ describe('ImageVerifier', () => {
     expect(told(await world.verify())).toBe('Trusted');
     world.policies = createPolicySet([]);
     expect(told(await world.verify())).toBe('Uncovered NoStatementApplies');
+    expect(world.registry?.requests).toEqual([]);
+  });
+
+  it('an image that only an invalid policy names is Unknown, not Uncovered, and costs no call', async () => {
+    world.policies = world.policyOf({ trustedIdentities: [] });
+    const evaluation = await world.verify();
+    expect(told(evaluation)).toBe('Unknown PolicyInvalid');
+    expect(evaluation.cause?.message).toMatch(/^the TrustPolicy p names this repository and is invalid: .*F5/);
+    expect(evaluation.statement?.name).toBe('p/app');
     expect(world.registry?.requests).toEqual([]);
   });
 
