@@ -114,7 +114,10 @@ export async function theySignWeVerify(input: CellInput): Promise<string | undef
   return undefined;
 }
 
-function timestampOf({ timestampUrl, timestampRoot }: CellInput, now: Date): NonNullable<SignEnvelopeInput['timestamp']> {
+function timestampOf(
+  { timestampUrl, timestampRoot }: CellInput,
+  now: Date,
+): NonNullable<SignEnvelopeInput['timestamp']> {
   const request = createTimestampRequester({
     fetch,
     url: timestampUrl,
