@@ -26,9 +26,16 @@ import {
   type StatusWriter,
   WorkQueue,
 } from './kubernetes/index.ts';
-import { checkRevocationNotSupported, verifyTimestampNotSupported } from './notary/index.ts';
+import {
+  type ChainRevocationChecker,
+  createChainRevocationChecker,
+  createRevocationChecker,
+  createTimestampVerifier,
+} from './notary/index.ts';
+import { createHttpFetch, openDiskCache } from './pki/index.ts';
 import type { Metrics } from './reporting/index.ts';
 import { GrantsFile } from './signing/grants-file.ts';
+import { createDispatcher } from './transport/index.ts';
 import {
   createPolicySet,
   type ImageKey,
@@ -115,12 +122,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     onChecked: (result) => metrics.revocationCheck(result),
   });
+  const checkRevocation = checkChainRevocation(config, logger);
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
-    checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    checkRevocation: createRevocationChecker(checkRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocation }),
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
@@ -173,7 +181,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       () => {
         // The index is not changed yet while it tells: read it once the handler is done.
         queueMicrotask(() => {
-          policySet = createPolicySet(policies.values());
+          policySet = createPolicySet(policies.values(), policySet);
           queueAll(policies, policyQueue);
           reevaluateAll();
         });
@@ -233,6 +241,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     signerService,
     grants: () => grants.current(),
     signingAgent: USER_AGENT,
+    referencesOf: (key, request) => [...workloads.referencesOf(key), ...request.spec.images],
     onReleased: (key) => imageQueue.add(key),
   });
   const imageController = new ImageController({
@@ -242,6 +251,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     client: registries.operator,
     clock,
     verifyIntervalMs: config.verifyIntervalMs,
+    referencesOf: (key) => workloads.referencesOf(key),
     isRunning: (key) => workloads.podsOf(key).length > 0,
     isRequested: (key) => requestController.requestsOf(key).length > 0,
     onForgotten: (verdict) => countAnew(verdict?.statement),
@@ -307,6 +317,21 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await events.flush(config.shutdownTimeoutMs);
     },
   };
+}
+
+/** OCSP and CRL over HTTP, with the address rule of all outbound requests. */
+function checkChainRevocation(config: Config, logger: Logger): ChainRevocationChecker {
+  const folder = config.revocationCacheDir;
+  const onFault = (err: unknown): void =>
+    logger.warn({ err, folder }, 'the revocation cache on disk cannot be used; going on without what it cannot keep');
+  return createChainRevocationChecker({
+    fetch: createHttpFetch({
+      dispatcher: createDispatcher({ allowAddresses: config.allowAddresses }),
+      userAgent: USER_AGENT,
+    }),
+    refreshMs: config.revocationRefreshMs,
+    ...(folder === undefined ? {} : { cache: openDiskCache({ folder, onFault }) }),
+  });
 }
 
 /** A watch that is refused or not served for this long holds up the others no more. */

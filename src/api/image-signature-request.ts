@@ -41,6 +41,8 @@ export interface ImageSignatureRequestSpec {
 export interface SignatureStatus {
   /** Digest of the signature manifest. */
   readonly digest: string;
+  /** Digest of the index that it signs and that lists the image; absent: it signs the image itself. */
+  readonly index?: string;
   readonly format?: string;
   readonly scheme?: string;
   readonly signedAt?: string;
@@ -59,6 +61,8 @@ export interface ImageStatus {
   readonly mediaType?: string;
   readonly verdict: VerdictType;
   readonly cause?: Cause;
+  /** The index whose signature decided: it lists the image, a platform manifest (notary.md A9). */
+  readonly coveredBy?: { readonly digest: string };
   /** While verdict is Unknown: what was known before, and since when that is old. */
   readonly lastKnown?: { readonly verdict: VerdictType; readonly verifiedAt: string };
   /** Name of the statement that applies, `TrustPolicy/statement`. */

@@ -9,6 +9,8 @@ export interface ImageVerdict {
   /** While Unknown: what was known before. */
   readonly lastKnown?: { readonly verdict: VerdictType; readonly verifiedAt: Date };
   readonly verifiedAt: Date;
+  /** The index whose signature decided: it lists the image, a platform manifest (notary.md A9). */
+  readonly coveredBy?: { readonly digest: string };
   /** Expiry of the signature that decided. */
   readonly expiresAt?: Date;
 }

@@ -52,6 +52,7 @@ export const CAUSE_REASONS = [
   'ImageIDUnverifiable',
   'AddressRefused',
   'NoStatementApplies',
+  'PolicyInvalid',
 ] as const;
 export type CauseReason = (typeof CAUSE_REASONS)[number];
 

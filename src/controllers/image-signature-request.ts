@@ -47,6 +47,8 @@ export interface ImageSignatureRequestControllerOptions {
   readonly signerService: SignerService;
   readonly grants: () => SigningGrants;
   readonly signingAgent: string;
+  /** What pods, and this request, asked for an image by. */
+  readonly referencesOf: (key: ImageKey, request: ImageSignatureRequest) => Iterable<string>;
   /** An image that this request no longer names may have no user left. */
   readonly onReleased: (key: ImageKey) => void;
 }
@@ -161,6 +163,7 @@ export class ImageSignatureRequestController {
           client: work.client,
           list,
           exhaustive: work.signer !== undefined,
+          namedAs: () => this.#options.referencesOf(imageKey(image.repository, digest), work.request),
           ...(work.plan.requiredMetadata === undefined ? {} : { requiredMetadata: work.plan.requiredMetadata }),
         },
         signal,

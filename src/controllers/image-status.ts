@@ -1,10 +1,15 @@
 import type { ImageStatus, SignatureStatus } from '../api/image-signature-request.ts';
 import type { ImageVerdict } from '../api/image-verdict.ts';
-import { signerAttributes } from '../aws/index.ts';
 import { cutMessage } from '../kubernetes/index.ts';
-import { distinguishedNameOf } from '../notary/index.ts';
 import type { OciError } from '../oci/index.ts';
-import { type EvaluatedSignature, type ImageEvaluation, imageVerdict, registryCause } from '../verification/index.ts';
+import {
+  type EvaluatedSignature,
+  type ImageEvaluation,
+  imageVerdict,
+  passes,
+  registryCause,
+  summarizeSignature,
+} from '../verification/index.ts';
 import { cut, rfc3339 } from './wording.ts';
 
 /** design.md, "Status stays small". */
@@ -18,7 +23,7 @@ export function imageStatus(
   nextVerification: Date,
   digest: string,
 ): ImageStatus {
-  const shown = evaluation.signatures.slice(0, MAX_SIGNATURES_PER_IMAGE).map(signatureStatus);
+  const shown = shownSignatures(evaluation.signatures).map(signatureStatus);
   const omitted = evaluation.signatures.length - shown.length;
   return {
     reference,
@@ -31,6 +36,13 @@ export function imageStatus(
     lastVerifiedTime: rfc3339(verdict.verifiedAt),
     nextVerificationTime: rfc3339(nextVerification),
   };
+}
+
+/** The first few, and always the one that passes. */
+function shownSignatures(signatures: readonly EvaluatedSignature[]): readonly EvaluatedSignature[] {
+  const first = signatures.slice(0, MAX_SIGNATURES_PER_IMAGE);
+  const passing = signatures.find(passes);
+  return passing === undefined || first.includes(passing) ? first : [...first.slice(0, -1), passing];
 }
 
 /**
@@ -67,6 +79,7 @@ export function verdictOf(status: ImageStatus): ImageVerdict {
   return {
     verdict: status.verdict,
     ...(status.cause === undefined ? {} : { cause: status.cause }),
+    ...(status.coveredBy === undefined ? {} : { coveredBy: status.coveredBy }),
     ...(status.lastKnown === undefined
       ? {}
       : { lastKnown: { verdict: status.lastKnown.verdict, verifiedAt: new Date(status.lastKnown.verifiedAt) } }),
@@ -77,10 +90,12 @@ export function verdictOf(status: ImageStatus): ImageVerdict {
 function verdictStatus({
   verdict,
   cause,
+  coveredBy,
   lastKnown,
-}: ImageVerdict): Pick<ImageStatus, 'verdict' | 'cause' | 'lastKnown'> {
+}: ImageVerdict): Pick<ImageStatus, 'verdict' | 'cause' | 'coveredBy' | 'lastKnown'> {
   return {
     verdict,
+    ...(coveredBy === undefined ? {} : { coveredBy }),
     ...(cause === undefined ? {} : { cause: { ...cause, message: cutMessage(cause.message) } }),
     ...(lastKnown === undefined
       ? {}
@@ -89,41 +104,12 @@ function verdictStatus({
 }
 
 function signatureStatus(signature: EvaluatedSignature): SignatureStatus {
-  switch (signature.kind) {
-    case 'malformed':
-    case 'unreachable': {
-      const message = signature.kind === 'malformed' ? signature.message : signature.error.message;
-      return {
-        digest: signature.digest,
-        verdict: signature.kind === 'malformed' ? 'Untrusted' : 'Unknown',
-        checks: [
-          {
-            type: 'integrity',
-            action: 'enforce',
-            result: signature.kind === 'malformed' ? 'failed' : 'unknown',
-            reason: cut(message),
-          },
-        ],
-      };
-    }
-    case 'evaluated': {
-      const { envelope, verdict, checks } = signature.outcome;
-      const attributes = envelope === undefined ? undefined : signerAttributes(envelope);
-      const leaf = envelope?.certificates[0];
-      const signedAt = envelope?.authenticSigningTime ?? envelope?.signingTime;
-      const signer = attributes?.profileVersionArn ?? (leaf === undefined ? undefined : distinguishedNameOf(leaf));
-      return {
-        digest: signature.digest,
-        ...(envelope === undefined ? {} : { format: envelope.format, scheme: envelope.scheme }),
-        ...(signedAt === undefined ? {} : { signedAt: rfc3339(signedAt) }),
-        ...(envelope?.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),
-        ...(signer === undefined ? {} : { signer: cut(signer) }),
-        ...(attributes === undefined
-          ? {}
-          : { jobArn: attributes.jobArn, profileVersionArn: attributes.profileVersionArn }),
-        verdict,
-        checks: checks.map(({ type, action, result, reason }) => ({ type, action, result, reason: cut(reason) })),
-      };
-    }
-  }
+  const { signedAt, expiresAt, signer, checks, ...summary } = summarizeSignature(signature);
+  return {
+    ...summary,
+    ...(signedAt === undefined ? {} : { signedAt: rfc3339(signedAt) }),
+    ...(expiresAt === undefined ? {} : { expiresAt: rfc3339(expiresAt) }),
+    ...(signer === undefined ? {} : { signer: cut(signer) }),
+    checks: checks.map((check) => ({ ...check, reason: cut(check.reason) })),
+  };
 }

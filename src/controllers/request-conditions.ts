@@ -113,7 +113,9 @@ function verifiedState(images: readonly ImageStatus[]): ConditionState {
       message: `${bad.length} of ${count(images.length, 'image')} ${verdict.toLowerCase()}: ${imageSentence(first)}`,
     };
   }
-  return { status: 'True', reason: 'AllVerified', message: `${count(images.length, 'image')} trusted` };
+  const covered = images.filter((image) => image.coveredBy !== undefined).length;
+  const how = covered === 0 ? '' : `, ${covered} of them by the signature of an index that lists it`;
+  return { status: 'True', reason: 'AllVerified', message: `${count(images.length, 'image')} trusted${how}` };
 }
 
 /** Revoked and Expired: True is bad, and Unknown when it could not be determined. */

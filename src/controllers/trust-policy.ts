@@ -84,7 +84,13 @@ export class TrustPolicyController {
     readonly reason: ConditionReason;
     readonly message: string;
   } {
-    if (state.invalid !== undefined) return { status: 'False', reason: 'InvalidPolicy', message: state.invalid };
+    if (state.invalid !== undefined) {
+      const kept =
+        state.valid === undefined
+          ? 'no valid version is known, and images in its scopes are Unknown'
+          : `the last valid version (generation ${state.valid.generation}) stays in force`;
+      return { status: 'False', reason: 'InvalidPolicy', message: `spec is invalid: ${state.invalid}; ${kept}` };
+    }
     const missing = this.#options.storesLoaded() ? this.#missingStores(state) : [];
     if (missing.length > 0) {
       return {

@@ -4,6 +4,7 @@ export { distinguishedNameOf } from './certificates/distinguished-name.ts';
 export { type ParsedCertificate, parseCertificate } from './certificates/parsed-certificate.ts';
 export { parseCertificatesPem, parsePrivateKeyPem } from './certificates/pem.ts';
 export type { Descriptor } from './descriptor.ts';
+export { formatRfc3339, parseRfc3339 } from './encoding.ts';
 export {
   type Envelope,
   type EnvelopeMediaType,
@@ -31,7 +32,12 @@ export { CHECK_TYPES } from './outcome.ts';
 export { parseTrustStore } from './parse-trust-store.ts';
 export { createPayload } from './payload.ts';
 export type { VerificationPlugin } from './plugin.ts';
-export { checkRevocationNotSupported } from './revocation/not-supported.ts';
+export type { RevocationCache } from './revocation/answer-store.ts';
+export {
+  type ChainRevocationOptions,
+  createChainRevocationChecker,
+  createRevocationChecker,
+} from './revocation/check-chain.ts';
 export type {
   ChainRevocationChecker,
   RevocationChecker,
@@ -47,12 +53,19 @@ export {
   signatureAnnotations,
   signEnvelope,
 } from './sign.ts';
-export { verifyTimestampNotSupported } from './timestamp/not-supported.ts';
-export type { RequestTimestamp, TimestampHash, TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
+export { createTimestampRequester, type TimestampRequesterOptions } from './timestamp/request.ts';
+export type {
+  RequestTimestamp,
+  TimestampHash,
+  TimestampRange,
+  TimestampResult,
+  TimestampVerifier,
+} from './timestamp/timestamp.ts';
+export { createTimestampVerifier } from './timestamp/verify-token.ts';
 export { type DistinguishedName, parseDistinguishedName } from './trust-policy/distinguished-name.ts';
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';
 export { LEVELS } from './trust-policy/levels.ts';
-export { parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';
+export { isRepositoryScope, parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';
 export type {
   Statement,
   TrustPolicyDocument,

@@ -50,3 +50,11 @@ export class OciError extends Error {
 export function isContentFault(error: OciError): boolean {
   return error.code === 'InvalidAnswer' || error.code === 'DigestMismatch' || error.code === 'TooLarge';
 }
+
+/** A registry's own codes for what it does not have; NAME_UNKNOWN may also mean that it hides the whole repository. */
+const GONE: ReadonlySet<string> = new Set(['MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_BLOB_UNKNOWN']);
+
+/** Whether the registry itself says that it does not have one object: definite, unlike a 404 of some host before it. */
+export function isGone(error: OciError): boolean {
+  return error.code === 'NotFound' && GONE.has(error.registryCode ?? '');
+}

@@ -1,7 +1,7 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor, MEDIA_TYPE_COSE, MEDIA_TYPE_JWS } from '../notary/index.ts';
 import { OciError } from './error.ts';
 import { parseDescriptor } from './index-entries.ts';
-import { MEDIA_TYPE_OCI_ARTIFACT, MEDIA_TYPE_OCI_MANIFEST } from './registry-client.ts';
+import { MEDIA_TYPE_OCI_ARTIFACT, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
 
 /** What the config of a signature is: `{}`. */
 export const EMPTY_CONFIG = {

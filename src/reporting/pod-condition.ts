@@ -25,15 +25,21 @@ export function podCondition(
   const pending = containers.some(({ verdict }) => verdict === undefined);
   if (bad.length === 0 && (pending || (existing === undefined && !options.readinessGate))) return { kind: 'none' };
   const state =
-    bad.length === 0
-      ? { status: 'True', reason: 'AllTrusted', message: 'every image is trusted or covered by no policy' }
-      : flagged(bad);
+    bad.length === 0 ? { status: 'True', reason: 'AllTrusted', message: healthyMessage(containers) } : flagged(bad);
   if (existing?.status === state.status && existing.reason === state.reason && existing.message === state.message) {
     return { kind: 'none' };
   }
   const lastTransitionTime =
     existing?.status === state.status ? existing.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`;
   return { kind: 'set', condition: { type: POD_CONDITION, ...state, lastTransitionTime } };
+}
+
+function healthyMessage(containers: readonly VerdictedContainer[]): string {
+  const covered = containers.flatMap(({ container, verdict }) =>
+    verdict?.coveredBy === undefined ? [] : [`${container.name} (index ${verdict.coveredBy.digest})`],
+  );
+  const how = covered.length === 0 ? '' : `; by the signature of an index that lists the image: ${covered.join(', ')}`;
+  return cutMessage(`every image is trusted or covered by no policy${how}`);
 }
 
 function flagged(bad: readonly VerdictedContainer[]): {

@@ -4,12 +4,18 @@ import type { OciError } from '../oci/index.ts';
 import type { PolicyStatement } from './policy-set.ts';
 
 /** What became of one signature of an image. */
-export type EvaluatedSignature =
-  | { readonly digest: string; readonly kind: 'evaluated'; readonly outcome: SignatureOutcome }
+export type EvaluatedSignature = {
+  /** Of the signature's manifest. */
+  readonly digest: string;
+  /** Digest of the index that it signs and that lists the image; absent: it signs the image itself (notary.md A9). */
+  readonly index?: string;
+} & (
+  | { readonly kind: 'evaluated'; readonly outcome: SignatureOutcome }
   /** Its content in the registry is bad: one failed attempt (notary.md A8). */
-  | { readonly digest: string; readonly kind: 'malformed'; readonly message: string }
+  | { readonly kind: 'malformed'; readonly message: string }
   /** It could not be fetched: nothing is known of it. */
-  | { readonly digest: string; readonly kind: 'unreachable'; readonly error: OciError };
+  | { readonly kind: 'unreachable'; readonly error: OciError }
+);
 
 /** The verdict on one image, with the outcome of every signature tried. */
 export interface ImageEvaluation {
@@ -17,9 +23,13 @@ export interface ImageEvaluation {
   readonly repository: string;
   /** Absent when the statement made a registry call needless (skip, no statement) and none was made. */
   readonly subject?: Descriptor;
-  readonly statement?: PolicyStatement;
+  /** What applies to the image. */
+  readonly statement?: Pick<PolicyStatement, 'policy' | 'name'>;
   readonly verdict: VerdictType;
   readonly cause?: Cause;
+  /** The index whose signature decided: it lists the image, which has no passing signature of its own (notary.md A9). */
+  readonly coveredBy?: { readonly digest: string };
+  /** Of the image itself, then of the indexes that list it. */
   readonly signatures: readonly EvaluatedSignature[];
   /** More signatures than the limit of A7. */
   readonly truncated: boolean;
@@ -112,20 +122,24 @@ export function causeOf(signature: EvaluatedSignature): Cause {
     case 'evaluated': {
       const check = signature.outcome.decisive;
       return check === undefined
-        ? { reason: 'IntegrityFailed', message: `signature ${signature.digest} did not pass` }
-        : checkCause(signature.digest, check);
+        ? { reason: 'IntegrityFailed', message: `${nameOf(signature)} did not pass` }
+        : checkCause(signature, check);
     }
     case 'malformed':
-      return { reason: 'SignatureMalformed', message: `signature ${signature.digest}: ${signature.message}` };
+      return { reason: 'SignatureMalformed', message: `${nameOf(signature)}: ${signature.message}` };
     case 'unreachable':
       return registryCause(signature.error);
   }
 }
 
-function checkCause(digest: string, check: CheckResult): Cause {
+function nameOf({ digest, index }: EvaluatedSignature): string {
+  return `signature ${shortDigest(digest)}${index === undefined ? '' : ` of its index ${shortDigest(index)}`}`;
+}
+
+function checkCause(signature: EvaluatedSignature, check: CheckResult): Cause {
   return {
     reason: check.code ?? 'IntegrityFailed',
-    message: `signature ${shortDigest(digest)}: ${check.reason}`,
+    message: `${nameOf(signature)}: ${check.reason}`,
     ...(check.revoked === undefined ? {} : { revoked: check.revoked }),
     ...(check.since === undefined ? {} : { since: check.since.toISOString() }),
   };

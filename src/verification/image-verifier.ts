@@ -1,83 +1,59 @@
+import { type Descriptor, LEVELS, type Statement } from '../notary/index.ts';
+import { isPlatformManifest, OciError, repositoryName } from '../oci/index.ts';
+import { CoveringIndexes, indexReferences } from './covering-indexes.ts';
 import {
-  type Descriptor,
-  type FindTrustStore,
-  LEVELS,
-  type Statement,
-  type VerificationPlugin,
-  type VerifySignatureInput,
-  verifySignature,
-} from '../notary/index.ts';
+  changesAt,
+  combine,
+  type EvaluatedSignature,
+  type ImageEvaluation,
+  registryCause,
+  shortDigest,
+} from './evaluation.ts';
+import { type ImageKey, imageKey, referenceOf } from './image.ts';
+import type { InvalidClaim, PolicySet, PolicyStatement } from './policy-set.ts';
 import {
-  fetchSignature,
-  isContentFault,
-  listSignatures,
-  OciError,
-  type Reference,
-  type RegistryClient,
-  repositoryName,
-  type SignatureArtifact,
-} from '../oci/index.ts';
-import type { Clock } from './clock.ts';
-import { changesAt, combine, type EvaluatedSignature, type ImageEvaluation, registryCause } from './evaluation.ts';
-import type { ImageKey } from './image.ts';
-import { imageKey } from './image.ts';
-import type { PolicySet, PolicyStatement } from './policy-set.ts';
-import { SignatureCache } from './signature-cache.ts';
+  type JudgeRequest,
+  type KeptList,
+  passes,
+  SignatureJudge,
+  type SignatureJudgeOptions,
+} from './signature-judge.ts';
 
-export interface ImageVerifierOptions {
+export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
-  readonly findTrustStore: FindTrustStore;
-  readonly plugins: readonly VerificationPlugin[];
-  readonly checkRevocation: VerifySignatureInput['checkRevocation'];
-  readonly verifyTimestamp: VerifySignatureInput['verifyTimestamp'];
-  readonly clock: Clock;
-  /** notary.md A7. */
-  readonly maxSignatures: number;
-  /** How old a kept list of signatures may be and still stand in for a registry that refuses or throttles, ms. */
-  readonly keptListMaxAgeMs: number;
-  /** Bytes of envelopes kept in memory. */
-  readonly signatureCacheBytes: number;
 }
 
-export interface VerifyRequest {
-  /** An image by digest. */
-  readonly reference: Reference & { readonly digest: string };
-  readonly client: RegistryClient;
-  /** `registry`: ask which signatures there are; `kept`: ask only where nothing is kept yet. */
-  readonly list: 'registry' | 'kept';
-  /** Try every signature, also behind one that passes. */
-  readonly exhaustive?: boolean;
-  readonly requiredMetadata?: Readonly<Record<string, string>>;
-}
-
-/** The signatures of one image, as the registry last listed them. */
-interface KeptList {
-  readonly subject: Descriptor;
-  readonly signatures: readonly Descriptor[];
-  readonly truncated: boolean;
-  readonly listedAt: number;
+export interface VerifyRequest extends JudgeRequest {
+  /**
+   * What the image was asked for by, such as `repo:tag`: an index that one of these names may cover it (notary.md A9).
+   * Read only where the image has no passing signature of its own.
+   */
+  readonly namedAs?: () => Iterable<string>;
 }
 
 /** Verifies images: finds the statement, lists and fetches signatures, judges each, and joins them to one verdict (notary.md G). */
 export class ImageVerifier {
   readonly #options: ImageVerifierOptions;
-  readonly #lists = new Map<ImageKey, KeptList>();
-  readonly #signatures: SignatureCache;
+  readonly #judge: SignatureJudge;
+  readonly #indexes = new CoveringIndexes();
 
   constructor(options: ImageVerifierOptions) {
     this.#options = options;
-    this.#signatures = new SignatureCache(options.signatureCacheBytes);
+    this.#judge = new SignatureJudge(options);
   }
 
   /** When the registry last listed the signatures of an image; undefined when never. */
   listedAt(key: ImageKey): Date | undefined {
-    const kept = this.#lists.get(key);
-    return kept === undefined ? undefined : new Date(kept.listedAt);
+    return this.#judge.listedAt(key);
   }
 
   /** Forgets an image that nothing runs or requests any more. */
   forget(key: ImageKey): void {
-    this.#lists.delete(key);
+    const { registry, repository } = referenceOf(key);
+    // Where something else needs the list of an index too, it is read once more.
+    for (const { digest } of this.#indexes.of(key)) this.#judge.forget(imageKey(`${registry}/${repository}`, digest));
+    this.#indexes.forget(key);
+    this.#judge.forget(key);
   }
 
   /**
@@ -87,19 +63,24 @@ export class ImageVerifier {
     const repository = repositoryName(request.reference);
     const statement = this.#options.policies().select(repository);
     const base = { repository, evaluatedAt: this.#options.clock(), signatures: [], truncated: false };
-    if (statement === undefined || statement.statement.level === 'skip') {
+    if (statement === undefined || statement.kind === 'invalid' || statement.statement.level === 'skip') {
       const unjudged = withoutJudgement(base, statement);
-      return request.exhaustive === true ? this.#readUnjudged(request, repository, unjudged, signal) : unjudged;
+      return request.exhaustive === true ? this.#readUnjudged(request, unjudged, signal) : unjudged;
     }
 
     let list: KeptList;
     try {
-      list = await this.#list(request, repository, signal);
+      list = await this.#judge.list(request, request.reference, undefined, signal);
     } catch (error) {
       if (!(error instanceof OciError)) throw error;
       return { ...base, statement, verdict: 'Unknown', cause: registryCause(error) };
     }
-    return this.#judge(request, repository, statement, list, signal);
+    const own = await this.#judge.judge(request, statement, list, signal);
+    const coverage =
+      own.some(passes) || !isPlatformManifest(list.subject)
+        ? NOT_ASKED
+        : await this.#coverage(request, statement, list.subject, signal);
+    return this.#conclude(repository, statement, list, own, coverage);
   }
 
   /**
@@ -108,18 +89,17 @@ export class ImageVerifier {
    */
   async #readUnjudged(
     request: VerifyRequest,
-    repository: string,
     unjudged: ImageEvaluation,
     signal: AbortSignal,
   ): Promise<ImageEvaluation> {
     try {
-      const list = await this.#list(request, repository, signal);
-      const statement = { policy: '', name: '', statement: NOBODY_TRUSTED };
-      const { subject, signatures, truncated } = await this.#judge(request, repository, statement, list, signal);
+      const list = await this.#judge.list(request, request.reference, undefined, signal);
+      const statement = { kind: 'statement', policy: '', name: '', statement: NOBODY_TRUSTED } as const;
+      const signatures = await this.#judge.judge(request, statement, list, signal);
       return {
         ...unjudged,
-        ...(subject === undefined ? {} : { subject }),
-        truncated,
+        subject: list.subject,
+        truncated: list.truncated,
         signatures: signatures.map((signature) =>
           signature.kind === 'evaluated'
             ? { ...signature, outcome: { ...signature.outcome, verdict: 'Unknown' as const } }
@@ -132,43 +112,61 @@ export class ImageVerifier {
     }
   }
 
-  async #list(request: VerifyRequest, repository: string, signal: AbortSignal): Promise<KeptList> {
+  /**
+   * The signatures of the indexes that list an image: those known, and only where none of their signatures passes, those
+   * that the references under which it was asked for name now (notary.md A9).
+   */
+  async #coverage(
+    request: VerifyRequest,
+    statement: PolicyStatement,
+    image: Descriptor,
+    signal: AbortSignal,
+  ): Promise<Coverage> {
     const { client, reference } = request;
-    const key = imageKey(repository, reference.digest);
-    const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept') return kept;
-    const now = this.#options.clock().getTime();
-    try {
-      const subject = kept?.subject ?? (await client.resolve(reference, signal));
-      const listed = await listSignatures(client, reference, subject, { max: this.#options.maxSignatures }, signal);
-      const list = { subject, ...listed, listedAt: now };
-      this.#lists.set(key, list);
-      return list;
-    } catch (error) {
-      const mayStandIn = kept !== undefined && now - kept.listedAt < this.#options.keptListMaxAgeMs;
-      if (mayStandIn && error instanceof OciError && refusesOnlyUs(error)) return kept;
-      throw error;
+    const key = imageKey(repositoryName(reference), reference.digest);
+    const signatures: EvaluatedSignature[] = [];
+    const judged = new Set<string>();
+    let [truncated, fault]: [boolean, OciError | undefined] = [false, undefined];
+    const judgeKnown = async (): Promise<void> => {
+      for (const index of this.#indexes.of(key)) {
+        if (signatures.some(passes) || judged.has(index.digest)) continue;
+        judged.add(index.digest);
+        try {
+          const list = await this.#judge.list(request, { ...reference, digest: index.digest }, index, signal);
+          truncated ||= list.truncated;
+          const ofIndex = await this.#judge.judge({ ...request, exhaustive: false }, statement, list, signal);
+          signatures.push(...ofIndex.map((signature) => ({ ...signature, index: index.digest })));
+        } catch (error) {
+          if (!(error instanceof OciError)) throw error;
+          fault ??= error;
+        }
+      }
+    };
+    await judgeKnown();
+    const references = indexReferences(key, request.namedAs?.() ?? []);
+    if (!signatures.some(passes) && (request.list === 'registry' || !this.#indexes.hasAsked(key, references))) {
+      fault = (await this.#indexes.ask(client, key, image, references, signal)) ?? fault;
+      await judgeKnown();
     }
+    const bare = [...judged].filter((digest) => !signatures.some(({ index }) => index === digest));
+    const notes = [
+      ...bare.map((digest) => `its index ${shortDigest(digest)} has none either`),
+      ...(judged.size === 0 ? this.#indexes.misses(key) : []),
+    ];
+    return { signatures, truncated, notes, ...(fault === undefined ? {} : { fault }) };
   }
 
-  async #judge(
-    request: VerifyRequest,
+  #conclude(
     repository: string,
     statement: PolicyStatement,
     list: KeptList,
-    signal: AbortSignal,
-  ): Promise<ImageEvaluation> {
-    const signatures: EvaluatedSignature[] = [];
-    for (const signature of list.signatures) {
-      const evaluated = await this.#judgeOne(request, repository, statement, list.subject, signature, signal);
-      signatures.push(evaluated);
-      const passed = evaluated.kind === 'evaluated' && evaluated.outcome.verdict === 'Trusted';
-      if (passed && request.exhaustive !== true) break;
-    }
-    const { verdict, cause, decidedBy } = combine(signatures, {
-      truncated: list.truncated,
-      max: this.#options.maxSignatures,
-    });
+    own: readonly EvaluatedSignature[],
+    coverage: Coverage,
+  ): ImageEvaluation {
+    const signatures = [...own, ...coverage.signatures];
+    const truncated = list.truncated || coverage.truncated;
+    const combined = combine(signatures, { truncated, max: this.#options.maxSignatures });
+    const { verdict, cause, decidedBy } = withCoverage(combined, coverage);
     const next = changesAt(verdict === 'Trusted' && decidedBy !== undefined ? [decidedBy] : signatures);
     const expiresAt = decidedBy?.kind === 'evaluated' ? decidedBy.outcome.envelope?.expiry : undefined;
     return {
@@ -177,61 +175,40 @@ export class ImageVerifier {
       statement,
       verdict,
       ...(cause === undefined ? {} : { cause }),
+      ...(decidedBy?.index === undefined ? {} : { coveredBy: { digest: decidedBy.index } }),
       signatures,
-      truncated: list.truncated,
+      truncated,
       evaluatedAt: this.#options.clock(),
       ...(next === undefined ? {} : { changesAt: next }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
     };
   }
+}
 
-  async #judgeOne(
-    request: VerifyRequest,
-    repository: string,
-    statement: PolicyStatement,
-    subject: Descriptor,
-    signature: Descriptor,
-    signal: AbortSignal,
-  ): Promise<EvaluatedSignature> {
-    const digest = signature.digest;
-    let artifact: SignatureArtifact;
-    try {
-      artifact = await this.#fetch(request, repository, subject, signature, signal);
-    } catch (error) {
-      if (!(error instanceof OciError)) throw error;
-      return isContentFault(error)
-        ? { digest, kind: 'malformed', message: error.message }
-        : { digest, kind: 'unreachable', error };
-    }
-    const outcome = await verifySignature({
-      envelopeBytes: artifact.envelope,
-      mediaType: artifact.mediaType,
-      subject,
-      statement: statement.statement,
-      findTrustStore: this.#options.findTrustStore,
-      ...(request.requiredMetadata === undefined ? {} : { requiredMetadata: request.requiredMetadata }),
-      now: this.#options.clock(),
-      plugins: this.#options.plugins,
-      checkRevocation: this.#options.checkRevocation,
-      verifyTimestamp: this.#options.verifyTimestamp,
-      signal,
-    });
-    return { digest, kind: 'evaluated', outcome };
-  }
+/** What the indexes that list an image give beside its own signatures. */
+interface Coverage {
+  readonly signatures: readonly EvaluatedSignature[];
+  readonly truncated: boolean;
+  /** Why no index covers the image: sentences. */
+  readonly notes: readonly string[];
+  /** It is not known whether an index covers the image. */
+  readonly fault?: OciError;
+}
 
-  async #fetch(
-    request: VerifyRequest,
-    repository: string,
-    subject: Descriptor,
-    signature: Descriptor,
-    signal: AbortSignal,
-  ): Promise<SignatureArtifact> {
-    const kept = this.#signatures.get(repository, signature.digest);
-    if (kept !== undefined) return kept;
-    const artifact = await fetchSignature(request.client, request.reference, subject, signature, signal);
-    this.#signatures.set(repository, signature.digest, artifact);
-    return artifact;
+const NOT_ASKED: Coverage = { signatures: [], truncated: false, notes: [] };
+
+/** Says of an image that fails why no index covers it; and that it is Unknown where that could not be found out. */
+function withCoverage(combined: ReturnType<typeof combine>, { fault, notes }: Coverage): ReturnType<typeof combine> {
+  const { verdict, cause } = combined;
+  // What was revoked stays so: a fault takes no flag back.
+  if (verdict === 'Trusted' || verdict === 'Revoked' || verdict === 'Unknown' || cause === undefined) return combined;
+  if (fault !== undefined) {
+    const { reason, message } = registryCause(fault);
+    return { verdict: 'Unknown', cause: { reason, message: `whether an index covers the image: ${message}` } };
   }
+  return notes.length === 0
+    ? combined
+    : { ...combined, cause: { ...cause, message: [cause.message, ...notes].join('; ') } };
 }
 
 /** Checks integrity, and reports the rest: for images that no statement judges. */
@@ -245,12 +222,16 @@ const NOBODY_TRUSTED: Statement = {
   trustedIdentities: [],
 };
 
-/** The verdict that needs no signature: no statement applies, or its level is skip. */
+/** The verdict that needs no signature: no statement applies, its policy is invalid, or its level is skip. */
 function withoutJudgement(
   base: Pick<ImageEvaluation, 'repository' | 'evaluatedAt' | 'signatures' | 'truncated'>,
-  statement: PolicyStatement | undefined,
+  statement: PolicyStatement | InvalidClaim | undefined,
 ): ImageEvaluation {
-  if (statement !== undefined) return { ...base, statement, verdict: 'Trusted' };
+  if (statement?.kind === 'statement') return { ...base, statement, verdict: 'Trusted' };
+  if (statement !== undefined) {
+    const message = `the TrustPolicy ${statement.policy} names this repository and is invalid: ${statement.message}`;
+    return { ...base, statement, verdict: 'Unknown', cause: { reason: 'PolicyInvalid', message } };
+  }
   return {
     ...base,
     verdict: 'Uncovered',
@@ -259,9 +240,4 @@ function withoutJudgement(
       message: `no TrustPolicy statement has the scope ${base.repository} or *: add one to have it checked`,
     },
   };
-}
-
-/** The registry stands and refuses this client: throttling (faults.md 22), or credentials that only another one has. */
-function refusesOnlyUs(error: OciError): boolean {
-  return error.code === 'RateLimited' || error.code === 'Unauthorized' || error.code === 'Denied';
 }

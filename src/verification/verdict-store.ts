@@ -49,6 +49,7 @@ export function imageVerdict(evaluation: ImageEvaluation, before: ImageVerdict |
     ...(evaluation.statement === undefined ? {} : { statement: evaluation.statement.name }),
     ...(lastKnown === undefined ? {} : { lastKnown }),
     verifiedAt: evaluation.evaluatedAt,
+    ...(evaluation.coveredBy === undefined ? {} : { coveredBy: evaluation.coveredBy }),
     ...(evaluation.expiresAt === undefined ? {} : { expiresAt: evaluation.expiresAt }),
   };
 }
@@ -73,6 +74,7 @@ function looksSame(a: ImageVerdict, b: ImageVerdict): boolean {
     a.cause?.reason === b.cause?.reason &&
     (a.cause?.revoked ?? []).join() === (b.cause?.revoked ?? []).join() &&
     a.lastKnown?.verdict === b.lastKnown?.verdict &&
+    a.coveredBy?.digest === b.coveredBy?.digest &&
     a.expiresAt?.getTime() === b.expiresAt?.getTime()
   );
 }

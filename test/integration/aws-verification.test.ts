@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSignerPlugin, parseSigningProfileArn, SignerService, signerAttributes } from '../../src/aws/index.ts';
 import {
-  checkRevocationNotSupported,
   createPayload,
   MEDIA_TYPE_JWS,
   parseEnvelope,
@@ -9,9 +8,9 @@ import {
   parseTrustStore,
   type SignatureOutcome,
   verifySignature,
-  verifyTimestampNotSupported,
 } from '../../src/notary/index.ts';
 import { type AwsEmulator, startAwsEmulator, type ValidityPeriod } from '../support/aws-emulator/index.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from '../support/no-network.ts';
 
 /** AWS Signer signs Docker manifests as often as OCI ones. */
 const SUBJECT = {
@@ -89,8 +88,8 @@ function verify(signed: Signed, options: VerifyOptions = {}): Promise<SignatureO
     findTrustStore: (type, name) => (type === trusted.type && name === trusted.name ? trusted : undefined),
     now: options.now ?? new Date(),
     plugins: [createSignerPlugin(service)],
-    checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    checkRevocation: checkRevocationOffline(),
+    verifyTimestamp: verifyTimestampOffline(),
     signal,
   });
 }

@@ -4,7 +4,6 @@ import {
   basicConstraintsOf,
   constrainsDirectoryNames,
   extKeyUsageOf,
-  isRevocable,
   keyUsageOf,
 } from '../../src/notary/certificates/extensions.ts';
 import { parseCertificateDer } from '../../src/notary/certificates/pem.ts';
@@ -18,6 +17,7 @@ import {
   parsePrivateKeyPem,
   parseTrustPolicyDocument,
 } from '../../src/notary/index.ts';
+import { revocationSourcesOf } from '../../src/notary/revocation/sources.ts';
 import { decodeStrictCbor } from '../../src/notary/strict-cbor.ts';
 import { parseStrictJson } from '../../src/notary/strict-json.ts';
 import { encodeCbor, head } from './cbor.ts';
@@ -348,6 +348,6 @@ function readAll(value: DerValue, depth: number): void {
 
 function readCertificate(input: Buffer): void {
   const fields = parseCertificate(parseCertificateDer(input, 'the input'));
-  for (const read of [basicConstraintsOf, keyUsageOf, extKeyUsageOf, constrainsDirectoryNames, isRevocable])
+  for (const read of [basicConstraintsOf, keyUsageOf, extKeyUsageOf, constrainsDirectoryNames, revocationSourcesOf])
     read(fields);
 }

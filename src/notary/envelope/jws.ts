@@ -114,11 +114,13 @@ function parseUnprotected(header: JsonObject): Pick<Envelope, 'certificates' | '
   refuseMisspelt(header, UNPROTECTED_HEADERS, 'the unprotected header');
   const agent = header.get(HEADER_SIGNING_AGENT);
   const token = header.get(HEADER_TIMESTAMP_SIGNATURE);
+  if (agent !== undefined && typeof agent !== 'string')
+    throw malformed('B6', `header: ${HEADER_SIGNING_AGENT}: expected a string`);
   const timestampToken = token === undefined ? undefined : standardBase64(token, HEADER_TIMESTAMP_SIGNATURE);
   return {
     certificates: parseX5c(header.get('x5c')),
     ...(timestampToken === undefined ? {} : { timestampToken }),
-    ...(typeof agent === 'string' ? { signingAgent: agent } : {}),
+    ...(agent === undefined ? {} : { signingAgent: agent }),
   };
 }
 

@@ -137,11 +137,13 @@ const FULL = {
           mediaType: 'application/vnd.oci.image.manifest.v1+json',
           verdict: 'Trusted',
           cause: { reason: 'SigningJobRevoked', message: 'revoked', revoked: ['arn'], since: TIME },
+          coveredBy: { digest: 'sha256:ef' },
           lastKnown: { verdict: 'Trusted', verifiedAt: TIME },
           statement: 'acme/images',
           signatures: [
             {
               digest: 'sha256:cd',
+              index: 'sha256:ef',
               format: 'JWS',
               scheme: 'notary.x509',
               signedAt: TIME,
@@ -253,6 +255,7 @@ const REQUIRED: Readonly<Record<keyof typeof FULL, Readonly<Record<string, objec
     >,
     'status.images[]': { reference: true, verdict: true } satisfies Required<Image>,
     'status.images[].cause': { reason: true, message: true } satisfies Required<Cause>,
+    'status.images[].coveredBy': { digest: true } satisfies Required<NonNullable<Image['coveredBy']>>,
     'status.images[].lastKnown': { verdict: true, verifiedAt: true } satisfies Required<
       NonNullable<Image['lastKnown']>
     >,

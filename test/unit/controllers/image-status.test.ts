@@ -45,6 +45,14 @@ describe('imageStatus', () => {
     expect(statusOf(Array.from({ length: 10 }, junk)).omittedSignatures).toBeUndefined();
   });
 
+  it('shows the signature that passes although 10 that do not come first, and the index that it signs (A9)', () => {
+    const junk = (): EvaluatedSignature => ({ digest: 'sha256:0', kind: 'malformed', message: 'x' });
+    const passing: EvaluatedSignature = { ...evaluated('logged'), index: 'sha256:2' };
+    const { signatures = [] } = statusOf([...Array.from({ length: 20 }, junk), passing]);
+    expect(signatures).toHaveLength(10);
+    expect(signatures.at(-1)).toMatchObject({ digest: 'sha256:1', index: 'sha256:2', verdict: 'Trusted' });
+  });
+
   it('shows signer, scheme, times and each check', () => {
     expect(statusOf([evaluated('logged')])).toMatchObject({
       digest: SUBJECT.digest,

@@ -43,6 +43,14 @@ function find(status: ImageSignatureRequestStatus, type: string): Condition | un
 }
 
 describe('conditions by kstatus', () => {
+  it('say how many images are trusted by the signature of an index (A9)', () => {
+    const coveredBy = { digest: `sha256:${'a'.repeat(64)}` };
+    const status = statusOf([image('Trusted'), image('Trusted', {}, { coveredBy })]);
+    expect(find(status, 'Verified')?.message).toBe(
+      '2 images trusted, 1 of them by the signature of an index that lists it',
+    );
+  });
+
   it.each<[string, VerdictType[], string[]]>([
     [
       'all trusted',

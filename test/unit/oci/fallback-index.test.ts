@@ -136,6 +136,34 @@ describe('a signature on a registry without the Referrers API', () => {
     await deleteSignature(client, image, SUBJECT, pushed.digest, signal());
   });
 
+  it('has the manifest of A1: notary type, empty config, one layer, the image alone as subject (A1, A3, A5)', async () => {
+    const registry = await startMemoryRegistry();
+    const [client, image] = [clientOf(), imageAt(registry, SUBJECT.digest)];
+    const subject = { ...SUBJECT, annotations: { team: 'a' } };
+    const pushed = await pushSignature(client, image, subject, signature, signal());
+    expect(JSON.parse(registry.manifests.get(pushed.digest)?.bytes.toString() ?? '')).toEqual({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      artifactType: 'application/vnd.cncf.notary.signature',
+      config: {
+        mediaType: 'application/vnd.oci.empty.v1+json',
+        digest: 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a',
+        size: 2,
+        data: 'e30=',
+      },
+      layers: [
+        { mediaType: 'application/jose+json', digest: digestOf(signature.envelope), size: signature.envelope.length },
+      ],
+      subject: SUBJECT,
+      annotations: signature.annotations,
+    });
+    const puts = registry.requests
+      .filter((request) => request.startsWith('PUT'))
+      .map((request) => request.split('/')[4]);
+    expect(puts).toEqual(['uploads', 'uploads', 'manifests', 'manifests']);
+    expect(tagged(registry)).toMatchObject([{ artifactType: 'application/vnd.cncf.notary.signature' }]);
+  });
+
   it("sends the upload's address back byte for byte, with the digest behind it", async () => {
     const registry = await startMemoryRegistry();
     await clientOf().pushBlob(imageAt(registry), Buffer.from('x'), 'text/plain', signal());

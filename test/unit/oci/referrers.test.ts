@@ -110,6 +110,37 @@ describe('listing signatures', () => {
     expect(page).toBeLessThan(10);
   });
 
+  it('refuses a page of more than 4 MiB while it is read (A6; faults.md 26)', async () => {
+    const { promise } = await list((_request, response) =>
+      answer(response, 200, Buffer.alloc(5 * 1024 * 1024, 32), { 'content-type': INDEX }),
+    );
+    expect((await failureOf(promise)).code).toBe('TooLarge');
+  });
+
+  it('is an error, not the tag schema, when a later page is of another content type (A4)', async () => {
+    const { promise, registry } = await list((request, response) => {
+      if (request.url?.includes('page=2') === true)
+        return answer(response, 200, index(), { 'content-type': 'text/html' });
+      const link = `<${request.url}&page=2>; rel="next"`;
+      answer(response, 200, index(entry(1)), { 'content-type': INDEX, link });
+    });
+    expect((await failureOf(promise)).code).toBe('InvalidAnswer');
+    expect(registry.requests).toHaveLength(2);
+  });
+
+  it.each([
+    [
+      'the type of the empty config, as a registry lists it that does not know artifactType',
+      'application/vnd.oci.empty.v1+json',
+    ],
+    ['no artifactType', undefined],
+  ])('takes an entry for what it is listed as, as oras and notation do: %s (A4)', async (_name, artifactType) => {
+    const { promise } = await list((_request, response) =>
+      answer(response, 200, index(entry(1, { artifactType })), { 'content-type': INDEX }),
+    );
+    expect((await promise).signatures).toEqual([]);
+  });
+
   it('finds the page behind a Link whose rel is not the first parameter', async () => {
     const { promise } = await list((request, response) => {
       const first = request.url?.includes('page=2') !== true;
@@ -171,6 +202,42 @@ describe('reading a listed signature', () => {
     const image = imageAt(registry, SUBJECT.digest);
     const error = await failureOf(fetchSignature(clientOf(), image, SUBJECT, entry(1), signal()));
     expect([error.code, isContentFault(error)]).toEqual([code, isContent]);
+  });
+
+  it('a manifest of another size than was listed is refused, as a fault of this one signature (A6, A8; faults.md 25)', async () => {
+    const body = JSON.stringify(good);
+    const registry = await start((_request, response) => answer(response, 200, body, { 'content-type': MANIFEST }));
+    const listed = { mediaType: MANIFEST, digest: digestOf(body), size: body.length + 1 };
+    const image = imageAt(registry, SUBJECT.digest);
+    const error = await failureOf(fetchSignature(clientOf(), image, SUBJECT, listed, signal()));
+    expect([error.code, isContentFault(error)]).toEqual(['DigestMismatch', true]);
+  });
+
+  it('a manifest that is listed with more than 4 MiB is not asked for (A6; faults.md 26)', async () => {
+    const registry = await start((_request, response) => answer(response, 200, '', { 'content-type': MANIFEST }));
+    const image = imageAt(registry, SUBJECT.digest);
+    const listed = entry(1, { size: 5 * 1024 * 1024 });
+    const error = await failureOf(fetchSignature(clientOf(), image, SUBJECT, listed, signal()));
+    expect([error.code, isContentFault(error), registry.requests]).toEqual(['TooLarge', true, []]);
+  });
+
+  it('an envelope is read no further than 32 MiB, whatever size it was said to have (A6; faults.md 26)', async () => {
+    const body = JSON.stringify(good);
+    const chunk = Buffer.alloc(1024 * 1024);
+    let sent = 0;
+    const registry = await start((request, response) => {
+      if (request.url?.includes('/blobs/') !== true) return answer(response, 200, body, { 'content-type': MANIFEST });
+      const send = (): void => {
+        while (!response.destroyed && response.write(chunk)) sent += 1;
+        if (!response.destroyed) response.once('drain', send);
+      };
+      send();
+    });
+    const listed = { mediaType: MANIFEST, digest: digestOf(body), size: body.length };
+    const image = imageAt(registry, SUBJECT.digest);
+    const error = await failureOf(fetchSignature(clientOf(), image, SUBJECT, listed, signal()));
+    expect([error.code, isContentFault(error)]).toEqual(['TooLarge', true]);
+    expect(sent).toBeLessThan(64);
   });
 
   it('content under a Content-Encoding is refused, not unpacked, and is no fault of the content (faults.md 26)', async () => {

@@ -34,6 +34,18 @@ describe('the pod condition', () => {
     expect(decide([container('Trusted')], true)).toMatchObject({ condition: { status: 'True', reason: 'AllTrusted' } });
   });
 
+  it('says which container is trusted by the signature of an index that lists its image (A9)', () => {
+    const { container: of } = container('Trusted');
+    const covered = {
+      container: of,
+      verdict: { verdict: 'Trusted', verifiedAt: NOW, coveredBy: { digest: DIGEST } },
+    } as const;
+    const decision = decide([covered, container('Trusted', 'b')], true);
+    expect(decision.kind === 'set' && decision.condition.message).toBe(
+      `every image is trusted or covered by no policy; by the signature of an index that lists the image: app (index ${DIGEST})`,
+    );
+  });
+
   it('is False with the worst verdict, naming container, image and cause, worst first', () => {
     const decision = decide([container('Unknown', 'a'), container('Revoked', 'b', 'arn:aws:x')]);
     expect(decision).toMatchObject({ condition: { status: 'False', reason: 'Revoked' } });

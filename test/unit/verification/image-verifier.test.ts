@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkRevocationNotSupported, verifyTimestampNotSupported } from '../../../src/notary/index.ts';
 import { anonymous, RegistryClient } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type VerifyRequest,
 } from '../../../src/verification/index.ts';
 import { type ForgeOptions, forgeJws, rfc3339 } from '../../support/forge-jws.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from '../../support/no-network.ts';
 import { type Chain, createChain, unrelatedKey } from '../../support/pki.ts';
 import { answer, startWireRegistry, type WireRegistry } from '../oci/wire-registry.ts';
 
@@ -46,8 +46,8 @@ class World {
     findTrustStore: (type, name) =>
       type === 'ca' && name === 'acme' ? { type, name, certificates: chain.certificates.slice(-1) } : undefined,
     plugins: [],
-    checkRevocation: checkRevocationNotSupported,
-    verifyTimestamp: verifyTimestampNotSupported,
+    checkRevocation: checkRevocationOffline(),
+    verifyTimestamp: verifyTimestampOffline(),
     clock: () => this.now,
     maxSignatures: 3,
     keptListMaxAgeMs: HOUR_MS,
@@ -92,7 +92,7 @@ class World {
         },
       ],
     };
-    return createPolicySet([{ metadata: { name: 'p', creationTimestamp: rfc3339(NOW) }, spec }]);
+    return createPolicySet([{ metadata: { name: 'p', uid: 'p', creationTimestamp: rfc3339(NOW) }, spec }]);
   }
 
   /** Adds a signature; what it says of the image can be changed. */
@@ -303,6 +303,15 @@ describe('ImageVerifier', () => {
     expect(told(await world.verify())).toBe('Trusted');
     world.policies = createPolicySet([]);
     expect(told(await world.verify())).toBe('Uncovered NoStatementApplies');
+    expect(world.registry?.requests).toEqual([]);
+  });
+
+  it('an image that only an invalid policy names is Unknown, not Uncovered, and costs no call', async () => {
+    world.policies = world.policyOf({ trustedIdentities: [] });
+    const evaluation = await world.verify();
+    expect(told(evaluation)).toBe('Unknown PolicyInvalid');
+    expect(evaluation.cause?.message).toMatch(/^the TrustPolicy p names this repository and is invalid: .*F5/);
+    expect(evaluation.statement?.name).toBe('p/app');
     expect(world.registry?.requests).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TrustPolicyStatement } from '../../../src/api/trust-policy.ts';
-import { createPolicySet } from '../../../src/verification/index.ts';
+import { createPolicySet, type PolicySet } from '../../../src/verification/index.ts';
 
 type Policy = Parameters<typeof createPolicySet>[0] extends Iterable<infer P> ? P : never;
 
@@ -17,7 +17,18 @@ function statement(name: string, ...registryScopes: string[]): TrustPolicyStatem
 }
 
 function policy(name: string, creationTimestamp: string, ...trustPolicies: TrustPolicyStatement[]): Policy {
-  return { metadata: { name, creationTimestamp }, spec: { version: '1.0', trustPolicies } };
+  return { metadata: { name, uid: name, generation: 1, creationTimestamp }, spec: { version: '1.0', trustPolicies } };
+}
+
+/** The same object, edited. */
+function edited(before: Policy, generation: number, ...trustPolicies: TrustPolicyStatement[]): Policy {
+  return { metadata: { ...before.metadata, generation }, spec: { version: '1.0', trustPolicies } };
+}
+
+/** What applies to a repository: `policy/statement`, with `invalid` before it where its policy is. */
+function applies(set: PolicySet, repository: string): string | undefined {
+  const selected = set.select(repository);
+  return selected?.kind === 'invalid' ? `invalid ${selected.name}` : selected?.name;
 }
 
 describe('createPolicySet', () => {
@@ -78,11 +89,78 @@ describe('createPolicySet', () => {
     expect(set.states.get('good')).toMatchObject({ conflicts: [], wins: [] });
   });
 
-  it('a policy with a bad statement is not in force at all', () => {
+  it('a policy with a bad statement is not in force at all: its images are Unknown, not Uncovered', () => {
     const set = createPolicySet([
       policy('half', OLD, statement('good', 'r.example/app'), statement('bad', 'https://r.example/app')),
     ]);
-    expect(set.select('r.example/app')).toBeUndefined();
+    expect(applies(set, 'r.example/app')).toBe('invalid half/good');
+    expect(applies(set, 'r.example/other')).toBeUndefined();
     expect(set.states.get('half')?.invalid).toBeDefined();
+  });
+});
+
+describe('a policy that is edited into something invalid', () => {
+  const good = policy('p', OLD, statement('app', 'r.example/app'));
+  const bad = { ...statement('app', 'r.example/other'), trustedIdentities: [] };
+
+  it('keeps its last valid statements, however often it is edited, and says of which generation (F1)', () => {
+    let set = createPolicySet([edited(good, 4, ...good.spec.trustPolicies)]);
+    for (const generation of [5, 6]) {
+      set = createPolicySet([edited(good, generation, bad)], set);
+      expect(applies(set, 'r.example/app')).toBe('p/app');
+      expect(applies(set, 'r.example/other')).toBeUndefined();
+      expect(set.states.get('p')).toMatchObject({ valid: { generation: 4 }, invalid: expect.stringContaining('F5') });
+    }
+    set = createPolicySet([edited(good, 7, statement('app', 'r.example/other'))], set);
+    expect([applies(set, 'r.example/app'), applies(set, 'r.example/other')]).toEqual([undefined, 'p/app']);
+    expect(set.states.get('p')?.invalid).toBeUndefined();
+  });
+
+  it('goes on holding its scopes against younger objects (faults.md 48)', () => {
+    const rival = policy('rival', NEW, statement('mine', 'r.example/app'));
+    const set = createPolicySet([edited(good, 2, bad), rival], createPolicySet([good, rival]));
+    expect(applies(set, 'r.example/app')).toBe('p/app');
+    expect(set.states.get('rival')?.conflicts.map(({ claimedBy }) => claimedBy)).toEqual(['p']);
+  });
+
+  it('inherits nothing from another object of its name, nor from itself once it was deleted', () => {
+    const reborn = { ...edited(good, 1, bad), metadata: { ...good.metadata, uid: 'other' } };
+    expect(applies(createPolicySet([reborn], createPolicySet([good])), 'r.example/app')).toBeUndefined();
+    const deleted = createPolicySet([], createPolicySet([good]));
+    expect(applies(createPolicySet([edited(good, 2, bad)], deleted), 'r.example/app')).toBeUndefined();
+  });
+
+  it.each<[string, readonly Policy[], string | undefined]>([
+    [
+      'its own scope, over * of another, which may be laxer',
+      [policy('all', OLD, statement('any', '*'))],
+      'invalid bad/s',
+    ],
+    ['not a scope that a valid policy names too', [policy('v', NEW, statement('s', 'r.example/app'))], 'v/s'],
+  ])('without a valid version claims as Unknown: %s', (_name, others, expected) => {
+    const set = createPolicySet([
+      policy('bad', OLD, { ...bad, name: 's', registryScopes: ['r.example/app'] }),
+      ...others,
+    ]);
+    expect(applies(set, 'r.example/app')).toBe(expected);
+  });
+
+  it('without a valid version claims * as Unknown, behind every valid statement', () => {
+    const everything = policy('bad', OLD, { ...bad, name: 's', registryScopes: ['*'] });
+    const exact = policy('v', NEW, statement('s', 'r.example/app'));
+    const set = createPolicySet([everything, exact]);
+    expect([applies(set, 'r.example/app'), applies(set, 'r.example/x')]).toEqual(['v/s', 'invalid bad/s']);
+    const other = createPolicySet([everything, policy('w', NEW, statement('s', '*'))]);
+    expect(applies(other, 'r.example/x')).toBe('w/s');
+  });
+
+  it.each<[string, unknown]>([
+    ['no list', {}],
+    ['statements that are none', { trustPolicies: [null, 7, { registryScopes: 'r.example/app' }] }],
+    ['scopes that are none', { trustPolicies: [{ registryScopes: [null, {}, 7] }] }],
+  ])('of which no scope can be read claims nothing: %s', (_name, spec) => {
+    const set = createPolicySet([{ metadata: good.metadata, spec: spec as Policy['spec'] }]);
+    expect(applies(set, 'r.example/app')).toBeUndefined();
+    expect(set.states.get('p')?.invalid).toBeDefined();
   });
 });

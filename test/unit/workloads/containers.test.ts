@@ -104,4 +104,19 @@ describe('the index', () => {
     index.update('n/b', undefined);
     expect([index.podsOf(key), [...index.images()], index.containersOfPod('n/b')]).toEqual([[], [], []]);
   });
+
+  it('keeps what an image was asked for by, and tells when another reference comes: an index may stand behind it (A9)', () => {
+    const index = new WorkloadIndex();
+    const imageID = `registry.example.com/team/app@${DIGEST}`;
+    const run = (name: string, tag: string) => index.update(name, one(`registry.example.com/team/app:${tag}`, imageID));
+    run('n/a', 'v1');
+    expect(run('n/b', 'v2').changedImages).toEqual([imageID]);
+    expect(run('n/c', 'v2').changedImages).toEqual([]);
+    expect(run('n/b', 'v2').changedImages).toEqual([]);
+    expect([...index.referencesOf(imageID)]).toEqual(['v1', 'v2'].map((tag) => `registry.example.com/team/app:${tag}`));
+    for (let i = 0; i < 100; i += 1) run('n/a', `w${i}`);
+    expect([...index.referencesOf(imageID)]).toHaveLength(16);
+    for (const name of ['n/a', 'n/b', 'n/c']) index.update(name, undefined);
+    expect([...index.referencesOf(imageID)]).toEqual([]);
+  });
 });

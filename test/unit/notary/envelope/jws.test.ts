@@ -52,6 +52,11 @@ describe('a JWS envelope is refused for', () => {
     expect((await verify(envelopeOf({ payload }))).decisive?.reason).toMatch(/payload: expected an object/);
   });
 
+  it('a signing agent that is no string (B6)', async () => {
+    const outcome = await verify(envelopeOf({ header: set({ [`${N}.signingAgent`]: 7 }) }));
+    expect(outcome.decisive?.reason).toMatch(/signingAgent: expected a string/);
+  });
+
   it('invalid UTF-8 (B1)', async () => {
     const bytes = Buffer.concat([Buffer.from('{"payload":"'), Buffer.from([0xff]), Buffer.from('"}')]);
     expect((await verify(bytes)).decisive?.reason).toMatch(/not valid UTF-8/);
