@@ -4,6 +4,7 @@ import { COSE } from './cose.ts';
 import { ENVELOPES } from './envelopes.ts';
 import { HEADERS } from './headers.ts';
 import { REVOCATION } from './revocation.ts';
+import { TIMESTAMPS } from './timestamps.ts';
 import { TRUST } from './trust.ts';
 
 /** Every question that both verifiers are asked, by what is odd about it. */
@@ -14,4 +15,5 @@ export const TABLES: readonly (readonly [string, readonly Case[]])[] = [
   ['certificates', CERTIFICATES],
   ['trust', TRUST],
   ['revocation', REVOCATION],
+  ['timestamps', TIMESTAMPS],
 ];
