@@ -233,7 +233,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     signerService,
     grants: () => grants.current(),
     signingAgent: USER_AGENT,
-    referencesOf: (key, request) => [...workloads.referencesOf(key), ...request.spec.images],
+    runningReferences: (key) => workloads.referencesOf(key),
     onReleased: (key) => imageQueue.add(key),
   });
   const imageController = new ImageController({
@@ -243,7 +243,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     client: registries.operator,
     clock,
     verifyIntervalMs: config.verifyIntervalMs,
-    referencesOf: (key) => workloads.referencesOf(key),
+    runningReferences: (key) => workloads.referencesOf(key),
     isRunning: (key) => workloads.podsOf(key).length > 0,
     isRequested: (key) => requestController.requestsOf(key).length > 0,
     onForgotten: (verdict) => countAnew(verdict?.statement),

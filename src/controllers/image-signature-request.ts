@@ -47,8 +47,8 @@ export interface ImageSignatureRequestControllerOptions {
   readonly signerService: SignerService;
   readonly grants: () => SigningGrants;
   readonly signingAgent: string;
-  /** What pods, and this request, asked for an image by. */
-  readonly referencesOf: (key: ImageKey, request: ImageSignatureRequest) => Iterable<string>;
+  /** What pods asked for an image by. */
+  readonly runningReferences: (key: ImageKey) => Iterable<string>;
   /** An image that this request no longer names may have no user left. */
   readonly onReleased: (key: ImageKey) => void;
 }
@@ -163,7 +163,7 @@ export class ImageSignatureRequestController {
           client: work.client,
           list,
           exhaustive: work.signer !== undefined,
-          namedAs: () => this.#options.referencesOf(imageKey(image.repository, digest), work.request),
+          namedAs: () => this.#namesOf(work.request, image, digest),
           ...(work.plan.requiredMetadata === undefined ? {} : { requiredMetadata: work.plan.requiredMetadata }),
         },
         signal,
@@ -204,6 +204,16 @@ export class ImageSignatureRequestController {
         ...(dueAt === undefined ? {} : { dueAt }),
       },
     };
+  }
+
+  /** What an image was asked for by; the index that covered it before also after a restart, wherever its tag moved. */
+  #namesOf(request: ImageSignatureRequest, image: RequestedImage, digest: string): readonly string[] {
+    const covered = request.status?.images?.find((status) => status.digest === digest)?.coveredBy;
+    return [
+      ...(covered === undefined ? [] : [`${image.repository}@${covered.digest}`]),
+      ...this.#options.runningReferences(imageKey(image.repository, digest)),
+      ...request.spec.images,
+    ];
   }
 
   /** At once after each push, so that a crash does not lose what cleanup must know. */

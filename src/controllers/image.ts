@@ -26,8 +26,8 @@ export interface ImageControllerOptions {
   readonly verifyIntervalMs: number;
   /** Whether any pod runs the image. */
   readonly isRunning: (key: ImageKey) => boolean;
-  /** What pods and requests asked for the image by. */
-  readonly referencesOf: (key: ImageKey) => Iterable<string>;
+  /** What pods asked for the image by. */
+  readonly runningReferences: (key: ImageKey) => Iterable<string>;
   /** Whether any request names the image: its own reconcile then keeps the verdict. */
   readonly isRequested: (key: ImageKey) => boolean;
   /** An image that nothing runs or requests any more went, with this verdict. */
@@ -63,7 +63,7 @@ export class ImageController {
         reference: referenceOf(key),
         client,
         list: this.#isListDue(key) ? 'registry' : 'kept',
-        namedAs: () => this.#options.referencesOf(key),
+        namedAs: () => this.#options.runningReferences(key),
       },
       signal,
     );

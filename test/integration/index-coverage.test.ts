@@ -78,6 +78,12 @@ describe.each(REGISTRY_KINDS)('an index that is signed, on a registry with %s (A
     expect((await scenario.podCondition('arm'))?.status).toBe('True');
   });
 
+  it('covers the request also after a restart: its status names the index that the tag left', async () => {
+    await scenario.restartOperator();
+    const request = await reconcileNow('platform', 'restarted');
+    expect(request.status?.images?.[0]).toMatchObject({ verdict: 'Trusted', coveredBy: { digest: image.digest } });
+  });
+
   it('flags the platform manifest when its signature is revoked, and names index and job', async () => {
     const { status } = await scenario.getRequest('platform');
     const jobArn = status?.images?.[0]?.signatures?.[0]?.jobArn ?? '';
