@@ -9,7 +9,16 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool, testTimeout: 20_000 } },
-      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], pool, testTimeout: MINUTE } },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          pool,
+          globalSetup: ['test/support/conformance-setup.ts'],
+          testTimeout: MINUTE,
+          hookTimeout: 2 * MINUTE,
+        },
+      },
       {
         test: {
           name: 'integration',

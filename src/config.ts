@@ -29,6 +29,10 @@ export interface Config {
   readonly registryCAFile?: string;
   readonly plainHTTPHosts: readonly string[];
   readonly allowAddresses: readonly string[];
+  /** An answer of a certificate authority is asked for again in this time, although it may stand for longer. */
+  readonly revocationRefreshMs: number;
+  /** Where answers of certificate authorities outlive a restart. */
+  readonly revocationCacheDir?: string;
   /** Holds signing.grants. */
   readonly configFile?: string;
   /** By region; `*` for every other. */
@@ -91,6 +95,17 @@ const SETTINGS = [
     value: 'CIDR',
     list: true,
     help: 'addresses that may be connected to although they are loopback, link-local or cloud metadata',
+  },
+  {
+    flag: 'revocation-refresh',
+    value: 'DURATION',
+    fallback: '1h',
+    help: 'OCSP answers and CRLs are asked for again in this time; until they run out, the last ones serve',
+  },
+  {
+    flag: 'revocation-cache-dir',
+    value: 'DIR',
+    help: 'a folder where OCSP answers and CRLs outlive a restart, at most 512 MiB; default in memory only',
   },
   {
     flag: 'config',
@@ -193,6 +208,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     optional('registry-ca'),
     optional('config'),
   ];
+  const revocationCacheDir = optional('revocation-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
   return {
@@ -206,6 +222,8 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     ...(registryCAFile === undefined ? {} : { registryCAFile }),
     plainHTTPHosts: list('plain-http-hosts', parseHost),
     allowAddresses: list('allow-addresses', parseCidr),
+    revocationRefreshMs: read('revocation-refresh', (text) => duration(text, 1_000)),
+    ...(revocationCacheDir === undefined ? {} : { revocationCacheDir }),
     ...(configFile === undefined ? {} : { configFile }),
     signerEndpoints: new Map(list('signer-endpoint', parseEndpoint)),
     ...(stsEndpoint === undefined ? {} : { stsEndpoint }),

@@ -26,9 +26,16 @@ import {
   type StatusWriter,
   WorkQueue,
 } from './kubernetes/index.ts';
-import { checkRevocationNotSupported, verifyTimestampNotSupported } from './notary/index.ts';
+import {
+  type ChainRevocationChecker,
+  createChainRevocationChecker,
+  createRevocationChecker,
+  verifyTimestampNotSupported,
+} from './notary/index.ts';
+import { createHttpFetch, openDiskCache } from './pki/index.ts';
 import type { Metrics } from './reporting/index.ts';
 import { GrantsFile } from './signing/grants-file.ts';
+import { createDispatcher } from './transport/index.ts';
 import {
   createPolicySet,
   type ImageKey,
@@ -119,7 +126,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
-    checkRevocation: checkRevocationNotSupported,
+    checkRevocation: createRevocationChecker(checkChainRevocation(config, logger)),
     verifyTimestamp: verifyTimestampNotSupported,
     clock,
     maxSignatures: config.maxSignatures,
@@ -309,6 +316,21 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await events.flush(config.shutdownTimeoutMs);
     },
   };
+}
+
+/** OCSP and CRL over HTTP, with the address rule of all outbound requests. */
+function checkChainRevocation(config: Config, logger: Logger): ChainRevocationChecker {
+  const folder = config.revocationCacheDir;
+  const onFault = (err: unknown): void =>
+    logger.warn({ err, folder }, 'the revocation cache on disk cannot be used; going on without what it cannot keep');
+  return createChainRevocationChecker({
+    fetch: createHttpFetch({
+      dispatcher: createDispatcher({ allowAddresses: config.allowAddresses }),
+      userAgent: USER_AGENT,
+    }),
+    refreshMs: config.revocationRefreshMs,
+    ...(folder === undefined ? {} : { cache: openDiskCache({ folder, onFault }) }),
+  });
 }
 
 /** A watch that is refused or not served for this long holds up the others no more. */

@@ -16,7 +16,7 @@ export interface Prebuilt {
 export interface Tool {
   readonly name: string;
   readonly version: string;
-  /** The Go module of ours that pins it: a folder of hack/tools. */
+  /** The Go module of ours that pins it: its folder, relative to hack/tools. */
   readonly module: string;
   /** The package to build. */
   readonly package: string;
@@ -131,6 +131,19 @@ function distribution(): Tool {
   );
 }
 
+/** Signs and verifies by notation-go, which the conformance suite compares with. */
+function notationJudge(): Tool {
+  const module = '../../test/interop';
+  return {
+    name: 'notation-judge',
+    version: contentVersion(module),
+    module,
+    package: '.',
+    ldflags: STRIP,
+    coldBuild: '40 seconds',
+  };
+}
+
 /** Every program, the quick ones to build first. */
 export const TOOLS: readonly Tool[] = [
   {
@@ -143,6 +156,7 @@ export const TOOLS: readonly Tool[] = [
   },
   oras(),
   etcd(),
+  notationJudge(),
   distribution(),
   kubernetesTool('kube-apiserver', '8 minutes', ['--version']),
   kubernetesTool('kubectl', '1 minute', ['version', '--client']),

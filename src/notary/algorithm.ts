@@ -1,11 +1,12 @@
-import { constants, createHash, createPublicKey, KeyObject, verify, type X509Certificate } from 'node:crypto';
+import { constants, createHash, createPublicKey, KeyObject, sign, verify, type X509Certificate } from 'node:crypto';
 import { readChildren, readDer, readOid, TAG } from './certificates/der.ts';
 import { parseCertificate, readAlgorithm } from './certificates/parsed-certificate.ts';
 import type { SignatureAlgorithm } from './envelope/envelope.ts';
 import { NotaryError } from './error.ts';
+import type { TimestampHash } from './timestamp/timestamp.ts';
 
 interface AlgorithmParameters {
-  readonly hash: 'sha256' | 'sha384' | 'sha512';
+  readonly hash: TimestampHash;
   readonly kind: 'RSA-PSS' | 'ECDSA';
   /** Bytes of the hash: the salt of PSS. */
   readonly hashBytes: number;
@@ -68,23 +69,38 @@ export function verifyWithAlgorithm(
   signedBytes: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const { hash, kind, hashBytes, signatureBytes } = PARAMETERS[algorithm];
+  const { hash, signatureBytes } = PARAMETERS[algorithm];
   if (signature.byteLength !== signatureBytes) return false;
-  const parameters =
-    kind === 'ECDSA'
-      ? ({ dsaEncoding: 'ieee-p1363' } as const)
-      : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: hashBytes };
   try {
-    return verify(hash, signedBytes, { key, ...parameters }, signature);
+    return verify(hash, signedBytes, { key, ...paddingOf(algorithm) }, signature);
   } catch {
     // A key that decodes and that OpenSSL still will not use, such as an RSA modulus that is even.
     return false;
   }
 }
 
+/** Signs with the parameters of B5: PSS salt as long as the hash, ECDSA as raw r||s. */
+export function signWithAlgorithm(algorithm: SignatureAlgorithm, key: KeyObject, toBeSigned: Uint8Array): Uint8Array {
+  return sign(PARAMETERS[algorithm].hash, toBeSigned, { key, ...paddingOf(algorithm) });
+}
+
+/** The hash of an algorithm: also that of a timestamp over its signature (notary.md I). */
+export function hashOfAlgorithm(algorithm: SignatureAlgorithm): TimestampHash {
+  return PARAMETERS[algorithm].hash;
+}
+
 /** SHA-256 of each certificate's DER, lower-case hex, in order (notary.md A3). */
 export function thumbprints(certificates: readonly X509Certificate[]): string[] {
   return certificates.map((certificate) => createHash('sha256').update(certificate.raw).digest('hex'));
+}
+
+function paddingOf(
+  algorithm: SignatureAlgorithm,
+): { readonly dsaEncoding: 'ieee-p1363' } | { readonly padding: number; readonly saltLength: number } {
+  const { kind, hashBytes } = PARAMETERS[algorithm];
+  return kind === 'ECDSA'
+    ? { dsaEncoding: 'ieee-p1363' }
+    : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: hashBytes };
 }
 
 function publicKeyInfoOf(source: KeyObject | X509Certificate): Uint8Array {

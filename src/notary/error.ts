@@ -1,7 +1,6 @@
 /** The closed set of what can be wrong with the input of the Notary core. */
 export type NotaryErrorCode =
   | 'MalformedEnvelope'
-  | 'UnsupportedFormat'
   | 'InvalidCertificate'
   | 'InvalidCertificateChain'
   | 'InvalidTrustPolicy'

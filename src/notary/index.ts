@@ -31,7 +31,12 @@ export { CHECK_TYPES } from './outcome.ts';
 export { parseTrustStore } from './parse-trust-store.ts';
 export { createPayload } from './payload.ts';
 export type { VerificationPlugin } from './plugin.ts';
-export { checkRevocationNotSupported } from './revocation/not-supported.ts';
+export type { RevocationCache } from './revocation/answer-store.ts';
+export {
+  type ChainRevocationOptions,
+  createChainRevocationChecker,
+  createRevocationChecker,
+} from './revocation/check-chain.ts';
 export type {
   ChainRevocationChecker,
   RevocationChecker,

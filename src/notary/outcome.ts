@@ -49,7 +49,7 @@ export interface CheckResult {
   readonly revoked?: readonly string[];
   /** When the cause began to hold, where that is known (the expiry, the revocation time). */
   readonly since?: Date;
-  /** What the check was told stands until then: the earliest nextUpdate of CRLs and OCSP answers (notary.md H6). */
+  /** What the check was told stands until then: OCSP answers and CRLs run out, or are asked for again (notary.md H6). */
   readonly validUntil?: Date;
 }
 

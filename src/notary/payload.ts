@@ -1,9 +1,9 @@
 import type { Descriptor } from './descriptor.ts';
+import { RESERVED_PREFIX } from './envelope/headers.ts';
 import { NotaryError } from './error.ts';
 import { quote } from './quote.ts';
 import { type JsonObject, type JsonValue, parseStrictJson, refuseMisspelt } from './strict-json.ts';
 
-const RESERVED_PREFIX = 'io.cncf.notary';
 const DESCRIPTOR_FIELDS: ReadonlySet<string> = new Set(['mediaType', 'digest', 'size', 'annotations']);
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
 

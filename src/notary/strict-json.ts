@@ -7,12 +7,14 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 
 /** Deeper values than this are refused. An envelope needs four levels. */
 const MAX_DEPTH = 32;
+/** An envelope needs less than a hundred; 32 MiB of empty objects would take 2 GiB of memory. */
+const MAX_VALUES = 100_000;
 
 const NUMBER = /-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?/y;
 
 /**
  * Parses JSON by RFC 8259 and refuses what parsers read differently: duplicate keys at any depth, lone surrogates,
- * a byte order mark, invalid UTF-8 (notary.md B1). One pass, bounded depth.
+ * a byte order mark, invalid UTF-8 (notary.md B1). One pass, bounded in depth and in number of values.
  * @param what names the text in messages: "the envelope"
  * @throws NotaryError MalformedEnvelope, rule B1
  */
@@ -51,6 +53,7 @@ class Scanner {
   readonly #text: string;
   readonly #what: string;
   #at = 0;
+  #values = 0;
 
   constructor(text: string, what: string) {
     this.#text = text;
@@ -59,6 +62,8 @@ class Scanner {
 
   value(depth: number): JsonValue {
     if (depth > MAX_DEPTH) throw this.#error(`is nested deeper than ${MAX_DEPTH} levels`);
+    this.#values += 1;
+    if (this.#values > MAX_VALUES) throw this.#error(`has more than ${MAX_VALUES} values`);
     this.#skipSpace();
     switch (this.#text[this.#at]) {
       case '{':

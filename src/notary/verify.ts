@@ -92,9 +92,8 @@ function unparsed(error: NotaryError): SignatureOutcome {
   const check: CheckResult = {
     type: 'integrity',
     action: 'enforce',
-    // A format that will be supported one day says nothing against the image; a malformed envelope does.
-    result: error.code === 'UnsupportedFormat' ? 'unknown' : 'failed',
-    code: error.code === 'UnsupportedFormat' ? 'NotSupportedYet' : 'SignatureMalformed',
+    result: 'failed',
+    code: 'SignatureMalformed',
     reason: error.message,
   };
   return { verdict: verdictOf(check), checks: [check], decisive: check };

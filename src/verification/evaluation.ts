@@ -41,9 +41,8 @@ export interface ImageEvaluation {
 }
 
 /**
- * The first of these that a signature has decides. Unknown: it might pass once the fault is over. Unread: an envelope
- * of a format that is not supported, or a listed signature that is not there; anyone who may push can add one, so it
- * hides neither Revoked nor Expired.
+ * The first of these that a signature has decides. Unknown: it might pass once the fault is over. Unread: a listed
+ * signature that is not there; anyone who may push can add one, so it hides neither Revoked nor Expired.
  */
 const RANKS = ['Trusted', 'Unknown', 'Revoked', 'Expired', 'Unread'] as const;
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSignerPlugin, parseSigningProfileArn, SignerService, signerAttributes } from '../../src/aws/index.ts';
 import {
-  checkRevocationNotSupported,
   createPayload,
   MEDIA_TYPE_JWS,
   parseEnvelope,
@@ -12,6 +11,7 @@ import {
   verifyTimestampNotSupported,
 } from '../../src/notary/index.ts';
 import { type AwsEmulator, startAwsEmulator, type ValidityPeriod } from '../support/aws-emulator/index.ts';
+import { checkRevocationOffline } from '../support/no-network.ts';
 
 /** AWS Signer signs Docker manifests as often as OCI ones. */
 const SUBJECT = {
@@ -89,7 +89,7 @@ function verify(signed: Signed, options: VerifyOptions = {}): Promise<SignatureO
     findTrustStore: (type, name) => (type === trusted.type && name === trusted.name ? trusted : undefined),
     now: options.now ?? new Date(),
     plugins: [createSignerPlugin(service)],
-    checkRevocation: checkRevocationNotSupported,
+    checkRevocation: checkRevocationOffline(),
     verifyTimestamp: verifyTimestampNotSupported,
     signal,
   });

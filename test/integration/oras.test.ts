@@ -3,7 +3,6 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import {
-  checkRevocationNotSupported,
   parseTrustStore,
   signatureAnnotations,
   signEnvelope,
@@ -23,6 +22,7 @@ import {
 import { createDispatcher } from '../../src/transport/index.ts';
 import { createPolicySet, ImageVerifier } from '../../src/verification/index.ts';
 import { type PushedImage, pushImage } from '../support/images.ts';
+import { checkRevocationOffline } from '../support/no-network.ts';
 import { type Chain, createChain } from '../support/pki.ts';
 import { REGISTRY_KINDS, type Registry, startRegistry } from '../support/registries.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -123,7 +123,7 @@ async function verdictOn(client: RegistryClient, reference: string, digest: stri
     policies: () => policies,
     findTrustStore: () => store,
     plugins: [],
-    checkRevocation: checkRevocationNotSupported,
+    checkRevocation: checkRevocationOffline(),
     verifyTimestamp: verifyTimestampNotSupported,
     clock: () => new Date(),
     maxSignatures: 100,

@@ -45,6 +45,63 @@ export interface Chain {
   readonly key: KeyObject;
   /** PKCS#8. */
   readonly keyPem: string;
+  /** Private keys of all certificates, in their order. */
+  readonly keys: readonly KeyObject[];
+}
+
+/** Somebody who can sign: certificates, CRLs, OCSP answers. */
+export interface Authority {
+  readonly certificate: X509Certificate;
+  readonly key: KeyObject;
+}
+
+/** Where a certificate says that its revocation can be asked for. */
+export interface RevocationAddresses {
+  readonly ocsp?: readonly string[];
+  readonly crl?: readonly string[];
+  readonly freshestCrl?: readonly string[];
+}
+
+/** authorityInfoAccess, cRLDistributionPoints (one point for each address) and freshestCRL. */
+export function revocationExtensions({ ocsp, crl, freshestCrl }: RevocationAddresses): x509.Extension[] {
+  const freshest = freshestCrl === undefined ? undefined : new x509.CRLDistributionPointsExtension([...freshestCrl]);
+  return [
+    ...(ocsp === undefined ? [] : [new x509.AuthorityInfoAccessExtension({ ocsp: [...ocsp] })]),
+    ...(crl === undefined ? [] : [new x509.CRLDistributionPointsExtension([...crl])]),
+    ...(freshest === undefined ? [] : [new x509.Extension('2.5.29.46', false, freshest.value)]),
+  ];
+}
+
+export interface IssueOptions {
+  readonly subject?: string;
+  readonly extensions: x509.Extension[];
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+}
+
+/** Has an authority on P-256 issue one more certificate, on P-256 too: an OCSP responder's, say. */
+export async function issueFrom(issuer: Authority, options: IssueOptions): Promise<Authority> {
+  const keys = await generate('P-256', 'SHA-256');
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject: options.subject ?? 'C=US,ST=WA,O=Acme,CN=Test OCSP Responder',
+    issuer: new x509.X509Certificate(issuer.certificate.raw).subject,
+    notBefore: options.notBefore ?? new Date(Date.now() - YEAR_MS),
+    notAfter: options.notAfter ?? new Date(Date.now() + YEAR_MS),
+    publicKey: keys.publicKey,
+    signingKey: issuer.key.toCryptoKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']),
+    signingAlgorithm: signingAlgorithm('P-256', 'SHA-256'),
+    extensions: options.extensions,
+  });
+  return {
+    certificate: new X509Certificate(Buffer.from(certificate.rawData)),
+    key: await privateKeyObject(keys.privateKey),
+  };
+}
+
+async function privateKeyObject(key: webcrypto.CryptoKey): Promise<KeyObject> {
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
+  return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
 }
 
 /** A chain shaped like AWS Signer's: four certificates, ES384, a leaf of three days around `at` (aws.md). */
@@ -121,6 +178,7 @@ export async function createChain(options: ChainOptions = {}): Promise<Chain> {
   const now = Date.now();
   const leafKeys = await generate(key, hash);
   const der: ArrayBuffer[] = [];
+  const privateKeys = [leafKeys.privateKey];
   const caKeyType: KeyType = options.caKey ?? (key.startsWith('RSA') ? 'P-256' : key);
   const caWindow = {
     notBefore: options.caNotBefore ?? new Date(now - 5 * YEAR_MS),
@@ -145,6 +203,7 @@ export async function createChain(options: ChainOptions = {}): Promise<Chain> {
       extensions: options.caExtensions?.(depth) ?? caExtensions(depth),
     });
     der.unshift(certificate.rawData);
+    privateKeys.splice(1, 0, keys.privateKey);
     issuer = { name, keys, type: caKeyType };
   }
   const leaf = await x509.X509CertificateGenerator.create({
@@ -160,14 +219,14 @@ export async function createChain(options: ChainOptions = {}): Promise<Chain> {
   });
   der.unshift(leaf.rawData);
   const certificates = der.map((bytes) => new X509Certificate(Buffer.from(bytes)));
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey));
-  const keyObject = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  const keyObject = await privateKeyObject(leafKeys.privateKey);
   return {
     certificates,
     pem: certificates.map((certificate) => certificate.toString()).join(''),
     rootPem: certificates.at(-1)?.toString() ?? '',
     key: keyObject,
     keyPem: keyObject.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    keys: await Promise.all(privateKeys.map(privateKeyObject)),
   };
 }
 

@@ -28,6 +28,7 @@ describe('parseConfig', () => {
       trustStoreRefreshMs: 60_000,
       plainHTTPHosts: [],
       allowAddresses: [],
+      revocationRefreshMs: 3_600_000,
       signerEndpoints: new Map(),
       maxSignatures: 100,
       concurrency: 8,
@@ -52,6 +53,8 @@ describe('parseConfig', () => {
       '--plain-http-hosts=localhost:5000,[::1]:65535',
       '--allow-addresses=127.0.0.0/8',
       '--allow-addresses=fd00::/8',
+      '--revocation-refresh=5m',
+      '--revocation-cache-dir=/var/cache/sealwatch',
       '--config=/etc/grants=1.yaml',
       '--signer-endpoint=https://signer.example',
       '--signer-endpoint=us-west-2=https://west.example/?a=b',
@@ -73,6 +76,8 @@ describe('parseConfig', () => {
       registryCAFile: '/etc/ca.pem',
       plainHTTPHosts: ['localhost:5000', '[::1]:65535'],
       allowAddresses: ['127.0.0.0/8', 'fd00::/8'],
+      revocationRefreshMs: 300_000,
+      revocationCacheDir: '/var/cache/sealwatch',
       configFile: '/etc/grants=1.yaml',
       signerEndpoints: new Map([
         ['*', 'https://signer.example'],
@@ -158,7 +163,7 @@ describe('parseConfig', () => {
     const help = parseConfig(['--help'], {});
     if (help.kind !== 'help') throw new Error('no help');
     const flags = [...help.text.matchAll(/^ {2}--([a-z-]+) /gm)].map(([, flag]) => flag ?? '');
-    expect(flags).toHaveLength(Object.keys(configOf([])).length + 5);
+    expect(flags).toHaveLength(Object.keys(configOf([])).length + 6);
     for (const flag of flags) {
       // Each flag that is told is one that is read.
       expect(refusalOf([`--${flag}`])).toContain(`--${flag}: expected a value`);

@@ -14,6 +14,7 @@ export const TAG = {
   bitString: 0x03,
   octetString: 0x04,
   oid: 0x06,
+  enumerated: 0x0a,
   utf8String: 0x0c,
   printableString: 0x13,
   teletexString: 0x14,
@@ -110,10 +111,10 @@ export function readNamedBits(value: DerValue, what: string): ReadonlySet<number
 }
 
 /**
- * Requires a time in the one form that RFC 5280 §4.1.2.5 allows, on a day that exists: OpenSSL takes any text, and
- * what it cannot read then compares as neither before nor after.
+ * Reads a time in the one form that RFC 5280 §4.1.2.5 allows, on a day that exists: OpenSSL takes any text, and what
+ * it cannot read then compares as neither before nor after.
  */
-export function requireTime({ tag, content }: DerValue, what: string): void {
+export function readTime({ tag, content }: DerValue, what: string): Date {
   const text = Buffer.from(content).toString('latin1');
   const match = TIME.exec(text);
   const digits = tag === TAG.utcTime ? 12 : 14;
@@ -127,6 +128,7 @@ export function requireTime({ tag, content }: DerValue, what: string): void {
   time.setUTCHours(Number(hour), minute, second);
   const shown = time.toISOString().replace(/\D/g, '');
   if (!shown.startsWith(text.slice(-13, -1), 2) || fullYear < 1950) throw derError(what, 'a time that does not exist');
+  return time;
 }
 
 function readAt(bytes: Uint8Array, at: number, what: string): DerValue {

@@ -23,8 +23,10 @@ export const EXTENSION_OID = {
   policyMappings: '2.5.29.33',
   policyConstraints: '2.5.29.36',
   extKeyUsage: '2.5.29.37',
+  freshestCRL: '2.5.29.46',
   inhibitAnyPolicy: '2.5.29.54',
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
+  ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
 } as const;
 
 /** Purposes of extKeyUsage (RFC 5280 §4.2.1.12). */
@@ -52,7 +54,6 @@ export const KEY_USAGES = [
 ] as const;
 export type KeyUsage = (typeof KEY_USAGES)[number];
 
-const OCSP = '1.3.6.1.5.5.7.48.1';
 const DIRECTORY_NAME = 0xa4;
 
 export interface BasicConstraints {
@@ -94,16 +95,6 @@ export function extKeyUsageOf({
   const list = readDer(extension.value, TAG.sequence, 'extKeyUsage');
   const purposes = readChildren(list, 'extKeyUsage').map((purpose) => readOid(purpose, 'extKeyUsage'));
   return { critical: extension.critical, purposes };
-}
-
-/** Whether the certificate names an OCSP responder or a CRL: whether it can be revoked at all (notary.md H1). */
-export function isRevocable({ extensions }: ParsedCertificate): boolean {
-  if (extensions.has(EXTENSION_OID.crlDistributionPoints)) return true;
-  const access = extensions.get(EXTENSION_OID.authorityInfoAccess);
-  if (access === undefined) return false;
-  const what = 'authorityInfoAccess';
-  const descriptions = readChildren(readDer(access.value, TAG.sequence, what), what);
-  return descriptions.some((description) => readOid(readChildren(description, what)[0], what) === OCSP);
 }
 
 /** Whether nameConstraints restrict directory names, which nobody here evaluates. */

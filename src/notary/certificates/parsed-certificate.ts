@@ -7,7 +7,7 @@ import {
   readChildren,
   readDer,
   readOid,
-  requireTime,
+  readTime,
   TAG,
 } from './der.ts';
 
@@ -29,6 +29,8 @@ export interface CertificateExtension {
 export interface ParsedCertificate {
   /** TBSCertificate, DER: what the issuer signed. */
   readonly tbsDer: Uint8Array;
+  /** Content octets of the serial number: two's complement, as received. */
+  readonly serialNumber: Uint8Array;
   /** The names, DER as received, for raw equality (E2). */
   readonly issuerDer: Uint8Array;
   readonly subjectDer: Uint8Array;
@@ -75,9 +77,10 @@ function readCertificate(der: Uint8Array): ParsedCertificate {
   const validity = expectTag(fields[start + 3], TAG.sequence, 'the validity');
   const times = readChildren(validity, 'the validity');
   if (times.length !== 2) throw derError('the validity', 'expected two times');
-  for (const time of times) requireTime(time, 'the validity');
+  for (const time of times) readTime(time, 'the validity');
   return {
     tbsDer: tbsDer.bytes,
+    serialNumber: expectTag(fields[start], TAG.integer, 'the serial number').content,
     issuerDer: expectTag(fields[start + 2], TAG.sequence, 'the issuer').bytes,
     subjectDer: expectTag(fields[start + 4], TAG.sequence, 'the subject').bytes,
     signatureAlgorithm: readAlgorithm(innerAlgorithm, 'the signature algorithm'),
@@ -86,11 +89,23 @@ function readCertificate(der: Uint8Array): ParsedCertificate {
   };
 }
 
-function readExtensions(explicit: DerValue | undefined): ReadonlyMap<string, CertificateExtension> {
-  const extensions = new Map<string, CertificateExtension>();
-  if (explicit === undefined) return extensions;
+/**
+ * Reads Extensions (RFC 5280 §4.1.2.9) under their explicit tag: of a certificate, a CRL or an OCSP answer.
+ * @param explicit absent where there are none
+ * @throws NotaryError InvalidCertificate
+ */
+export function readExtensions(explicit: DerValue | undefined): ReadonlyMap<string, CertificateExtension> {
+  if (explicit === undefined) return new Map();
   const what = 'the extensions';
-  const [list] = readChildren(explicit, what);
+  const [list, ...rest] = readChildren(explicit, what);
+  if (rest.length > 0) throw derError(what, 'values follow them');
+  return readExtensionList(list);
+}
+
+/** Reads Extensions that stand without an explicit tag: of an entry of a CRL. @throws NotaryError InvalidCertificate */
+export function readExtensionList(list: DerValue | undefined): ReadonlyMap<string, CertificateExtension> {
+  const extensions = new Map<string, CertificateExtension>();
+  const what = 'the extensions';
   for (const item of readChildren(expectTag(list, TAG.sequence, what), what)) {
     const fields = readChildren(expectTag(item, TAG.sequence, what), what);
     const oid = readOid(fields[0], what);

@@ -27,7 +27,7 @@ export async function checkRevocationOf(context: CheckContext): Promise<CheckRes
       return {
         ...base,
         result: 'unknown',
-        code: answer.notSupportedYet === true ? 'NotSupportedYet' : 'RevocationUndetermined',
+        code: 'RevocationUndetermined',
         reason: answer.reason,
       };
     case 'revoked':

@@ -11,6 +11,11 @@ export type SigningScheme = 'notary.x509' | 'notary.x509.signingAuthority';
 /** Signature algorithms of notary.md B5, by their JWA names in both formats. */
 export type SignatureAlgorithm = 'PS256' | 'PS384' | 'PS512' | 'ES256' | 'ES384' | 'ES512';
 
+/** Longer envelopes are refused unread (notary.md A6). */
+export const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
+/** Certificates that an envelope may carry: each is parsed. */
+export const MAX_ENVELOPE_CERTIFICATES = 16;
+
 export const PAYLOAD_TYPE = 'application/vnd.cncf.notary.payload.v1+json';
 
 /**
@@ -31,6 +36,8 @@ export interface Envelope {
   readonly verificationPluginMinVersion?: string;
   /** Critical attributes that the specification does not define, with their values: plugins must process each (B4). */
   readonly extendedCriticalAttributes: ReadonlyMap<string, unknown>;
+  /** Other signed attributes that the specification does not define: nobody need process them; for people to see. */
+  readonly extendedNonCriticalAttributes: ReadonlyMap<string, unknown>;
   /** DER, leaf first, root included. */
   readonly certificates: readonly X509Certificate[];
   /** RFC 3161 token over the signature, DER, unprotected. */
@@ -44,7 +51,7 @@ export interface Envelope {
   readonly signature: Uint8Array;
 }
 
-/** The seam for formats: JWS today, COSE beside it. `parse` throws NotaryError MalformedEnvelope. */
+/** The seam for formats. `parse` throws NotaryError MalformedEnvelope. */
 export interface EnvelopeFormat {
   readonly mediaType: EnvelopeMediaType;
   readonly format: SignatureFormat;

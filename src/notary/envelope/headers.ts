@@ -2,6 +2,8 @@ import { NotaryError } from '../error.ts';
 import { quote } from '../quote.ts';
 import { PAYLOAD_TYPE, type SigningScheme } from './envelope.ts';
 
+/** Names that begin so belong to the specification. */
+export const RESERVED_PREFIX = 'io.cncf.notary';
 export const HEADER_SIGNING_SCHEME = 'io.cncf.notary.signingScheme';
 export const HEADER_SIGNING_TIME = 'io.cncf.notary.signingTime';
 export const HEADER_AUTHENTIC_SIGNING_TIME = 'io.cncf.notary.authenticSigningTime';
@@ -29,6 +31,8 @@ export interface SignedAttributes {
   readonly attributes: ReadonlyMap<string, unknown>;
   /** Names that a format forbids in crit: its own alg, cty and crit. */
   readonly neverCritical: ReadonlySet<unknown>;
+  /** How the format writes times, for messages: "an RFC 3339 time". */
+  readonly timeForm: string;
 }
 
 /** What the headers say, checked. */
@@ -40,14 +44,15 @@ export interface CheckedHeaders {
   readonly verificationPlugin?: string;
   readonly verificationPluginMinVersion?: string;
   readonly extendedCriticalAttributes: ReadonlyMap<string, unknown>;
+  readonly extendedNonCriticalAttributes: ReadonlyMap<string, unknown>;
 }
 
 /** Checks the signed attributes of either format (notary.md B2, B3, C2, C4). @throws NotaryError MalformedEnvelope */
 export function checkHeaders(signed: SignedAttributes): CheckedHeaders {
-  const { attributes, critical } = signed;
+  const { attributes } = signed;
   if (signed.contentType !== PAYLOAD_TYPE) throw malformed('B2', `content type: expected ${PAYLOAD_TYPE}`);
-  checkCritical(signed);
-  const isCritical = (name: string): boolean => critical.includes(name);
+  const critical = checkCritical(signed);
+  const isCritical = (name: string): boolean => critical.has(name);
 
   const scheme = attributes.get(HEADER_SIGNING_SCHEME);
   if (scheme !== 'notary.x509' && scheme !== 'notary.x509.signingAuthority') {
@@ -57,14 +62,14 @@ export function checkHeaders(signed: SignedAttributes): CheckedHeaders {
   const ownTime = scheme === 'notary.x509' ? HEADER_SIGNING_TIME : HEADER_AUTHENTIC_SIGNING_TIME;
   const otherTime = scheme === 'notary.x509' ? HEADER_AUTHENTIC_SIGNING_TIME : HEADER_SIGNING_TIME;
   if (attributes.has(otherTime)) throw malformed('B3', `${otherTime} does not belong to the scheme ${scheme}`);
-  const time = timeOf(attributes, ownTime);
+  const time = timeOf(signed, ownTime);
   if (time === undefined) throw malformed('B2', `${ownTime} is missing`);
   if (scheme === 'notary.x509.signingAuthority' && !isCritical(HEADER_AUTHENTIC_SIGNING_TIME)) {
     throw malformed('B3', `crit must list ${HEADER_AUTHENTIC_SIGNING_TIME}`);
   }
   if (isCritical(HEADER_SIGNING_TIME)) throw malformed('B3', `crit must not list ${HEADER_SIGNING_TIME}`);
 
-  const expiry = timeOf(attributes, HEADER_EXPIRY);
+  const expiry = timeOf(signed, HEADER_EXPIRY);
   if (expiry !== undefined && !isCritical(HEADER_EXPIRY)) throw malformed('B3', `crit must list ${HEADER_EXPIRY}`);
   if (expiry !== undefined && expiry <= time)
     throw malformed('B2', `${HEADER_EXPIRY}: expected a time after ${ownTime}`);
@@ -87,34 +92,37 @@ export function checkHeaders(signed: SignedAttributes): CheckedHeaders {
     ...(expiry === undefined ? {} : { expiry }),
     ...(plugin === undefined ? {} : { verificationPlugin: plugin }),
     ...(minVersion === undefined ? {} : { verificationPluginMinVersion: minVersion }),
-    extendedCriticalAttributes: extended(signed),
+    extendedCriticalAttributes: extended(attributes, isCritical),
+    extendedNonCriticalAttributes: extended(attributes, (name) => !isCritical(name)),
   };
 }
 
-function checkCritical({ critical, attributes, neverCritical }: SignedAttributes): void {
-  const seen = new Set<unknown>();
+/** The names that crit lists. */
+function checkCritical({ critical, attributes, neverCritical }: SignedAttributes): ReadonlySet<string> {
+  const names = new Set<string>();
   for (const name of critical) {
+    if (neverCritical.has(name)) throw malformed('B3', `crit must not list ${quote(String(name))}`);
     if (typeof name !== 'string' || name === '') throw malformed('B3', 'crit: expected names only');
     const label = quote(name);
-    if (neverCritical.has(name)) throw malformed('B3', `crit must not list ${label}`);
     if (!attributes.has(name)) throw malformed('B3', `crit lists ${label}, which is not in the protected header`);
-    if (seen.has(name)) throw malformed('B3', `crit lists ${label} twice`);
-    seen.add(name);
+    if (names.has(name)) throw malformed('B3', `crit lists ${label} twice`);
+    names.add(name);
   }
+  return names;
 }
 
-function extended({ critical, attributes }: SignedAttributes): ReadonlyMap<string, unknown> {
-  const result = new Map<string, unknown>();
-  for (const name of critical) {
-    if (typeof name === 'string' && !SIGNED_HEADERS.has(name)) result.set(name, attributes.get(name));
-  }
-  return result;
+/** The attributes that the specification does not define, of those chosen. */
+function extended(
+  attributes: ReadonlyMap<string, unknown>,
+  isChosen: (name: string) => boolean,
+): ReadonlyMap<string, unknown> {
+  return new Map([...attributes].filter(([name]) => !SIGNED_HEADERS.has(name) && isChosen(name)));
 }
 
-function timeOf(attributes: ReadonlyMap<string, unknown>, name: string): Date | undefined {
+function timeOf({ attributes, timeForm }: SignedAttributes, name: string): Date | undefined {
   if (!attributes.has(name)) return undefined;
   const value = attributes.get(name);
-  if (!(value instanceof Date)) throw malformed('B2', `${name}: expected an RFC 3339 time`);
+  if (!(value instanceof Date)) throw malformed('B2', `${name}: expected ${timeForm}`);
   return value;
 }
 

@@ -5,7 +5,13 @@ import { NotaryError } from '../error.ts';
 import { parsePayload } from '../payload.ts';
 import { quote } from '../quote.ts';
 import { type JsonObject, type JsonValue, parseStrictJson, refuseMisspelt } from '../strict-json.ts';
-import { type Envelope, type EnvelopeFormat, MEDIA_TYPE_JWS } from './envelope.ts';
+import {
+  type Envelope,
+  type EnvelopeFormat,
+  MAX_ENVELOPE_BYTES,
+  MAX_ENVELOPE_CERTIFICATES,
+  MEDIA_TYPE_JWS,
+} from './envelope.ts';
 import {
   checkHeaders,
   HEADER_AUTHENTIC_SIGNING_TIME,
@@ -16,8 +22,6 @@ import {
   SIGNED_HEADERS,
 } from './headers.ts';
 
-const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
-const MAX_CERTIFICATES = 16;
 const MEMBERS: ReadonlySet<string> = new Set(['payload', 'protected', 'header', 'signature']);
 const OWN_HEADERS: ReadonlySet<string> = new Set(['alg', 'cty', 'crit']);
 const UNPROTECTED_HEADERS: ReadonlySet<string> = new Set(['x5c', HEADER_TIMESTAMP_SIGNATURE, HEADER_SIGNING_AGENT]);
@@ -45,6 +49,7 @@ function parseJws(bytes: Uint8Array): Envelope {
       critical: parseCritical(attributes.get('crit')),
       attributes: withTimes(attributes),
       neverCritical: OWN_HEADERS,
+      timeForm: 'an RFC 3339 time',
     }),
     ...parseUnprotected(unprotected),
     subject: parsePayload(payload.bytes),
@@ -109,18 +114,20 @@ function parseUnprotected(header: JsonObject): Pick<Envelope, 'certificates' | '
   refuseMisspelt(header, UNPROTECTED_HEADERS, 'the unprotected header');
   const agent = header.get(HEADER_SIGNING_AGENT);
   const token = header.get(HEADER_TIMESTAMP_SIGNATURE);
+  if (agent !== undefined && typeof agent !== 'string')
+    throw malformed('B6', `header: ${HEADER_SIGNING_AGENT}: expected a string`);
   const timestampToken = token === undefined ? undefined : standardBase64(token, HEADER_TIMESTAMP_SIGNATURE);
   return {
     certificates: parseX5c(header.get('x5c')),
     ...(timestampToken === undefined ? {} : { timestampToken }),
-    ...(typeof agent === 'string' ? { signingAgent: agent } : {}),
+    ...(agent === undefined ? {} : { signingAgent: agent }),
   };
 }
 
 function parseX5c(x5c: JsonValue | undefined): readonly X509Certificate[] {
   if (!Array.isArray(x5c) || x5c.length === 0) throw malformed('B6', 'header: x5c: expected at least one certificate');
-  if (x5c.length > MAX_CERTIFICATES) {
-    throw malformed('B6', `header: x5c: expected at most ${MAX_CERTIFICATES} certificates`);
+  if (x5c.length > MAX_ENVELOPE_CERTIFICATES) {
+    throw malformed('B6', `header: x5c: expected at most ${MAX_ENVELOPE_CERTIFICATES} certificates`);
   }
   return x5c.map((entry: JsonValue, i) => parseX5cEntry(entry, `x5c[${i}]`));
 }

@@ -7,7 +7,10 @@ export type RevocationResult =
       readonly status: 'good';
       /** One sentence: "no certificate of the chain can be revoked", "AWS Signer reports nothing revoked". */
       readonly reason: string;
-      /** From when on the answer no longer stands (the earliest nextUpdate); absent when nothing says so. */
+      /**
+       * From when on the answer no longer stands, or is asked for again, whichever is first; absent when nothing says
+       * so.
+       */
       readonly validUntil?: Date;
     }
   | {
@@ -21,7 +24,7 @@ export type RevocationResult =
       /** From when on the answer no longer stands: a hold may be lifted. Absent where revocation is for ever. */
       readonly validUntil?: Date;
     }
-  | { readonly status: 'unknown'; readonly reason: string; readonly notSupportedYet?: true };
+  | { readonly status: 'unknown'; readonly reason: string };
 
 /** What every check of revocation is given beside its subject. */
 export interface RevocationContext {

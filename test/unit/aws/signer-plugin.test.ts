@@ -37,6 +37,7 @@ function envelopeWith(attributes: Readonly<Record<string, unknown>> = {}, rest: 
     authenticSigningTime: SIGNED_AT,
     verificationPlugin: SIGNER_PLUGIN_NAME,
     extendedCriticalAttributes: new Map(Object.entries(all).filter(([, value]) => value !== undefined)),
+    extendedNonCriticalAttributes: new Map(),
     certificates,
     subject: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: `sha256:${'0'.repeat(64)}`, size: 1 },
     signedBytes: new Uint8Array(),

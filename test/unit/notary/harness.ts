@@ -1,5 +1,4 @@
 import {
-  checkRevocationNotSupported,
   MEDIA_TYPE_JWS,
   parseTrustPolicyDocument,
   type SignatureOutcome,
@@ -10,6 +9,7 @@ import {
   verifyTimestampNotSupported,
 } from '../../../src/notary/index.ts';
 import { type ForgeOptions, forgeJws, SUBJECT } from '../../support/forge-jws.ts';
+import { checkRevocationOffline } from '../../support/no-network.ts';
 import { type Chain, createChain } from '../../support/pki.ts';
 
 export const NOW = new Date('2026-06-15T12:00:00Z');
@@ -82,7 +82,7 @@ export function verify(
     findTrustStore: storesOf(chain),
     now: NOW,
     plugins: [],
-    checkRevocation: checkRevocationNotSupported,
+    checkRevocation: checkRevocationOffline(),
     verifyTimestamp: verifyTimestampNotSupported,
     signal: AbortSignal.timeout(10_000),
     ...changes,

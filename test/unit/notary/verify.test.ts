@@ -116,13 +116,6 @@ describe('the algorithm (notary.md G)', () => {
     ],
     ['an unknown revocation', {}, revocation(unknown), 'revocation unknown RevocationUndetermined', 'Unknown'],
     [
-      'a revocation that is not supported yet',
-      {},
-      revocation({ ...unknown, notSupportedYet: true } as RevocationResult),
-      'revocation unknown NotSupportedYet',
-      'Unknown',
-    ],
-    [
       'another digest',
       {},
       { subject: { ...SUBJECT, digest: `sha256:${'0'.repeat(64)}` } },
@@ -183,10 +176,10 @@ describe('the algorithm (notary.md G)', () => {
     expect(outcome.envelope).toBeUndefined();
   });
 
-  it('does not know COSE yet, and says so rather than failing (C)', async () => {
+  it('tells a malformed COSE envelope as an outcome too (A8, C1)', async () => {
     const outcome = await verify(Buffer.from('d284', 'hex'), { mediaType: MEDIA_TYPE_COSE });
-    expect(decided(outcome)).toBe('integrity unknown NotSupportedYet');
-    expect(outcome.verdict).toBe('Unknown');
+    expect(decided(outcome)).toBe('integrity failed SignatureMalformed');
+    expect(outcome.verdict).toBe('Untrusted');
   });
 
   it('a media type that is no envelope fails, so that junk cannot hide a revocation behind Unknown (A8)', async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkRevocationNotSupported, verifyTimestampNotSupported } from '../../../src/notary/index.ts';
+import { verifyTimestampNotSupported } from '../../../src/notary/index.ts';
 import { anonymous, RegistryClient } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type VerifyRequest,
 } from '../../../src/verification/index.ts';
 import { type ForgeOptions, forgeJws, rfc3339 } from '../../support/forge-jws.ts';
+import { checkRevocationOffline } from '../../support/no-network.ts';
 import { type Chain, createChain, unrelatedKey } from '../../support/pki.ts';
 import { answer, startWireRegistry, type WireRegistry } from '../oci/wire-registry.ts';
 
@@ -46,7 +47,7 @@ class World {
     findTrustStore: (type, name) =>
       type === 'ca' && name === 'acme' ? { type, name, certificates: chain.certificates.slice(-1) } : undefined,
     plugins: [],
-    checkRevocation: checkRevocationNotSupported,
+    checkRevocation: checkRevocationOffline(),
     verifyTimestamp: verifyTimestampNotSupported,
     clock: () => this.now,
     maxSignatures: 3,

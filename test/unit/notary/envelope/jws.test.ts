@@ -416,6 +416,13 @@ const MUTATIONS: readonly Mutation[] = [
     MALFORMED,
     /timestampSignature: expected standard base64/,
   ],
+  [
+    'B6',
+    'a signing agent that is no string',
+    { header: set({ [`${N}.signingAgent`]: 7 }) },
+    MALFORMED,
+    /signingAgent: expected a string/,
+  ],
   // B7: the payload
   [
     'B7',

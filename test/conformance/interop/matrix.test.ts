@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Judge, startJudge } from '../../support/judge.ts';
+import { KEY_TYPES, type KeyType } from '../../support/pki.ts';
+import { REGISTRY_KINDS } from '../../support/registries.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.ts';
+import { type CellInput, FORMATS, storeName, theySignWeVerify, VARIANTS, weSignTheyVerify } from './cells.ts';
+import { CHAIN_LENGTHS, type ChainsOfKey, createInteropChains } from './chains.ts';
+import { type Place, registryPlace } from './places.ts';
+import { formatMatrix } from './table.ts';
+import { writeStores } from './trust.ts';
+
+let judge: Judge;
+let folder: TemporaryFolder;
+let chains: ReadonlyMap<KeyType, ChainsOfKey>;
+let places: readonly Place[] = [];
+let stores: Record<string, readonly string[]> = {};
+/** By `row/column`: a mark for each place, notation-go signing, then a mark for each place, Sealwatch signing. */
+const marks = new Map<string, readonly boolean[]>();
+
+beforeAll(async () => {
+  folder = await temporaryFolder('interop');
+  [judge, chains, places] = await Promise.all([
+    startJudge(),
+    createInteropChains(),
+    Promise.all(REGISTRY_KINDS.map((kind) => registryPlace(kind))),
+  ]);
+  stores = Object.fromEntries(
+    [...chains].flatMap(([type, of]) =>
+      CHAIN_LENGTHS.map((length) => [storeName(type, length), [of[length].rootPem]] as const),
+    ),
+  );
+  await writeStores(folder.path, stores);
+});
+
+afterAll(async () => {
+  await judge?.stop();
+  for (const place of places) await place.stop();
+  await folder?.remove();
+  printMatrix();
+});
+
+function rowLabel(keyType: KeyType, format: string): string {
+  return `${keyType.padEnd(8)} ${format}`;
+}
+
+function printMatrix(): void {
+  const rows = KEY_TYPES.flatMap((keyType) =>
+    FORMATS.map((format) => {
+      const label = rowLabel(keyType, format);
+      return { label, cells: VARIANTS.map(({ name }) => marks.get(`${label}/${name}`) ?? []) };
+    }),
+  );
+  const all = [...marks.values()].flat();
+  const columns = VARIANTS.map(({ name }) => name);
+  console.log(
+    [
+      'Interoperability with notation-go: + agreed, x did not',
+      `left: notation-go signs, Sealwatch verifies; right: Sealwatch signs, notation-go verifies`,
+      `each on: ${places.map(({ name }) => name).join(', ')}`,
+      '',
+      formatMatrix(rows, columns, places.length),
+      '',
+      `${all.filter((mark) => mark).length} of ${all.length} cells true`,
+    ].join('\n'),
+  );
+}
+
+describe.concurrent.each(KEY_TYPES)('with a key of %s', (keyType) => {
+  describe.each(FORMATS)('in %s', (format) => {
+    it.each(VARIANTS)(
+      '$name: what notation-go signs verifies here, and what is signed here verifies there',
+      async (variant) => {
+        const chain = chains.get(keyType)?.[variant.length];
+        if (chain === undefined) throw new Error(`no chain of ${keyType}`);
+        const inputs = places.map(
+          (place): CellInput => ({
+            judge,
+            place,
+            keyType,
+            format,
+            variant,
+            chain,
+            storesFolder: folder.path,
+            stores,
+          }),
+        );
+        const problems = await Promise.all([
+          ...inputs.map(async (input) =>
+            named(`notation-go to Sealwatch, ${input.place.name}`, theySignWeVerify(input)),
+          ),
+          ...inputs.map(async (input) =>
+            named(`Sealwatch to notation-go, ${input.place.name}`, weSignTheyVerify(input)),
+          ),
+        ]);
+        marks.set(
+          `${rowLabel(keyType, format)}/${variant.name}`,
+          problems.map((problem) => problem === undefined),
+        );
+        expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
+      },
+    );
+  });
+});
+
+async function named(cell: string, problem: Promise<string | undefined>): Promise<string | undefined> {
+  const text = await problem.catch((error: unknown) => String(error));
+  return text === undefined ? undefined : `${cell}: ${text}`;
+}

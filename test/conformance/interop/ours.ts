@@ -1,0 +1,48 @@
+import {
+  type Descriptor,
+  parseTrustPolicyDocument,
+  type SignatureOutcome,
+  selectStatement,
+  type TrustPolicyDocument,
+  verifySignature,
+  verifyTimestampNotSupported,
+} from '../../../src/notary/index.ts';
+import { checkRevocationOffline } from '../../support/no-network.ts';
+import { readStores, type StoreFiles } from './trust.ts';
+
+export interface OursInput {
+  readonly envelope: Uint8Array;
+  readonly mediaType: string;
+  readonly subject: Descriptor;
+  /** `registry/repository`. */
+  readonly scope: string;
+  readonly policy: TrustPolicyDocument;
+  readonly stores: StoreFiles;
+  readonly requiredMetadata?: Readonly<Record<string, string>>;
+}
+
+/** No statement of the policy names the repository: the image is not covered. */
+export class NoStatementError extends Error {}
+
+/**
+ * Verifies as the operator does, by the clock: notation-go has no other.
+ * @throws NotaryError when policy or stores are refused; NoStatementError
+ */
+export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
+  const { envelope, mediaType, subject, scope, policy, stores, requiredMetadata = {} } = input;
+  const statement = selectStatement(parseTrustPolicyDocument(policy), scope);
+  if (statement === undefined) throw new NoStatementError(`no statement applies to ${scope}`);
+  return verifySignature({
+    envelopeBytes: envelope,
+    mediaType,
+    subject,
+    statement,
+    findTrustStore: readStores(stores).find,
+    requiredMetadata,
+    now: new Date(),
+    plugins: [],
+    checkRevocation: checkRevocationOffline(),
+    verifyTimestamp: verifyTimestampNotSupported,
+    signal: AbortSignal.timeout(20_000),
+  });
+}
