@@ -2,12 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureTool } from '../../hack/tools/ensure.ts';
-import {
-  parseTrustStore,
-  signatureAnnotations,
-  signEnvelope,
-  verifyTimestampNotSupported,
-} from '../../src/notary/index.ts';
+import { signatureAnnotations, signEnvelope } from '../../src/notary/index.ts';
 import {
   anonymous,
   type CredentialProvider,
@@ -17,14 +12,12 @@ import {
   OciError,
   parseReference,
   pushSignature,
-  RegistryClient,
+  type RegistryClient,
 } from '../../src/oci/index.ts';
-import { createDispatcher } from '../../src/transport/index.ts';
-import { createPolicySet, ImageVerifier } from '../../src/verification/index.ts';
 import { type PushedImage, pushImage } from '../support/images.ts';
-import { checkRevocationOffline } from '../support/no-network.ts';
 import { type Chain, createChain } from '../support/pki.ts';
 import { REGISTRY_KINDS, type Registry, startRegistry } from '../support/registries.ts';
+import { evaluate, localClient } from '../support/signed-images.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const run = promisify(execFile);
@@ -46,17 +39,8 @@ function hostOf(kind: string): string {
   return registries.get(kind)?.host ?? '';
 }
 
-function clientWith(credentials: CredentialProvider = anonymous, hosts: readonly string[] = []): RegistryClient {
-  const plain = new Set([...hosts, ...[...registries.values()].map(({ host }) => host)]);
-  return new RegistryClient({
-    dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
-    credentials,
-    plainHTTPHosts: (host) => plain.has(host),
-    userAgent: 'sealwatch-test',
-    maxAttempts: 2,
-    timeoutMs: 10_000,
-    onRequest: ({ operation }) => requests.push(operation),
-  });
+function clientWith(credentials: CredentialProvider = anonymous): RegistryClient {
+  return localClient({ credentials, onRequest: ({ operation }) => requests.push(operation) });
 }
 
 async function sign(client: RegistryClient, image: PushedImage): Promise<string> {
@@ -100,38 +84,8 @@ async function oras(...args: readonly string[]): Promise<string> {
 
 /** The verdict on an image, under a policy that trusts the chain for its repository. */
 async function verdictOn(client: RegistryClient, reference: string, digest: string): Promise<string> {
-  const parsed = parseReference(`${reference.replace(/:[^:/]+$/, '')}@${digest}`);
-  const store = parseTrustStore('ca', 'acme', chain.rootPem);
-  const policies = createPolicySet([
-    {
-      metadata: { name: 'p', creationTimestamp: '2026-01-01T00:00:00Z' },
-      spec: {
-        version: '1.0',
-        trustPolicies: [
-          {
-            name: 's',
-            registryScopes: [`${parsed.registry}/${parsed.repository}`],
-            signatureVerification: { level: 'strict' },
-            trustStores: ['ca:acme'],
-            trustedIdentities: ['*'],
-          },
-        ],
-      },
-    },
-  ]);
-  const verifier = new ImageVerifier({
-    policies: () => policies,
-    findTrustStore: () => store,
-    plugins: [],
-    checkRevocation: checkRevocationOffline(),
-    verifyTimestamp: verifyTimestampNotSupported,
-    clock: () => new Date(),
-    maxSignatures: 100,
-    keptListMaxAgeMs: 0,
-    signatureCacheBytes: 1024 * 1024,
-  });
-  const { verdict } = await verifier.verify({ reference: { ...parsed, digest }, client, list: 'registry' }, signal());
-  return verdict;
+  const repository = reference.replace(/:[^:/]+$/, '');
+  return (await evaluate(client, { repository, digest }, { roots: chain.rootPem })).verdict;
 }
 
 describe.each(REGISTRY_KINDS)('on a registry with %s', (kind) => {
@@ -193,12 +147,12 @@ describe.each(REGISTRY_KINDS)('on a registry with %s', (kind) => {
     const registry = await startRegistry(kind, { basic });
     try {
       const image = await pushImage(registry.host, 'private/app', 'v1', { basic });
-      const refused = clientWith(anonymous, [registry.host]);
+      const refused = clientWith();
       const error = await refused.resolve(parseReference(image.reference), signal()).catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(OciError);
       expect(error).toMatchObject({ code: 'Unauthorized' });
       expect(await verdictOn(refused, image.reference, image.digest)).toBe('Unknown');
-      const allowed = clientWith({ credentialsFor: async () => ({ kind: 'basic', ...basic }) }, [registry.host]);
+      const allowed = clientWith({ credentialsFor: async () => ({ kind: 'basic', ...basic }) });
       await sign(allowed, image);
       expect(await verdictOn(allowed, image.reference, image.digest)).toBe('Trusted');
     } finally {

@@ -5,9 +5,8 @@ import {
   selectStatement,
   type TrustPolicyDocument,
   verifySignature,
-  verifyTimestampNotSupported,
 } from '../../../src/notary/index.ts';
-import { checkRevocationOffline } from '../../support/no-network.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from '../../support/no-network.ts';
 import { readStores, type StoreFiles } from './trust.ts';
 
 export interface OursInput {
@@ -42,7 +41,7 @@ export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
     now: new Date(),
     plugins: [],
     checkRevocation: checkRevocationOffline(),
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: verifyTimestampOffline(),
     signal: AbortSignal.timeout(20_000),
   });
 }

@@ -407,12 +407,6 @@ describe('timestamps (notary.md F8, I)', () => {
       'authenticTimestamp unknown TimestampFailed',
     ],
     [
-      'one that is not supported yet is unknown',
-      withToken,
-      timestamped({ status: 'unknown', reason: 'x', notSupportedYet: true }, NOW),
-      'authenticTimestamp unknown NotSupportedYet',
-    ],
-    [
       'none fails with always, which is the default',
       {},
       timestamped(inside, NOW),
