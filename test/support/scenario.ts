@@ -80,6 +80,8 @@ export class Scenario {
     readonly repositories: readonly string[];
     readonly identities?: readonly string[];
     readonly level?: object;
+    /** Beside `ca:<id>` and `signingAuthority:<id>`. */
+    readonly trustStores?: readonly string[];
   }): Promise<void> {
     const { id } = this;
     const store = (type: string, caBundle: string): object => ({
@@ -95,7 +97,7 @@ export class Scenario {
             name: 'images',
             registryScopes: statement.repositories.map((repository) => `${this.registry.host}/${repository}`),
             signatureVerification: { level: 'strict', ...statement.level },
-            trustStores: [`ca:${id}`, `signingAuthority:${id}`],
+            trustStores: [`ca:${id}`, `signingAuthority:${id}`, ...(statement.trustStores ?? [])],
             trustedIdentities: statement.identities ?? [
               'x509.subject: C=US, ST=WA, O=Acme',
               this.profileArn(id.replaceAll('-', '_')),
