@@ -30,7 +30,7 @@ import {
   type ChainRevocationChecker,
   createChainRevocationChecker,
   createRevocationChecker,
-  verifyTimestampNotSupported,
+  createTimestampVerifier,
 } from './notary/index.ts';
 import { createHttpFetch, openDiskCache } from './pki/index.ts';
 import type { Metrics } from './reporting/index.ts';
@@ -122,12 +122,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     onChecked: (result) => metrics.revocationCheck(result),
   });
+  const checkRevocation = checkChainRevocation(config, logger);
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
-    checkRevocation: createRevocationChecker(checkChainRevocation(config, logger)),
-    verifyTimestamp: verifyTimestampNotSupported,
+    checkRevocation: createRevocationChecker(checkRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocation }),
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,

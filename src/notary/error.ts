@@ -6,6 +6,9 @@ export type NotaryErrorCode =
   | 'InvalidTrustPolicy'
   | 'InvalidTrustStore'
   | 'InvalidKey'
+  | 'InvalidRevocationData'
+  | 'InvalidTimestamp'
+  | 'TimestampFailed'
   | 'InvalidSigningRequest';
 
 /** The one error that the Notary core throws on bad input. The message says what was expected and what was found. */

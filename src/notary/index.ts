@@ -53,8 +53,15 @@ export {
   signatureAnnotations,
   signEnvelope,
 } from './sign.ts';
-export { verifyTimestampNotSupported } from './timestamp/not-supported.ts';
-export type { RequestTimestamp, TimestampHash, TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
+export { createTimestampRequester, type TimestampRequesterOptions } from './timestamp/request.ts';
+export type {
+  RequestTimestamp,
+  TimestampHash,
+  TimestampRange,
+  TimestampResult,
+  TimestampVerifier,
+} from './timestamp/timestamp.ts';
+export { createTimestampVerifier } from './timestamp/verify-token.ts';
 export { type DistinguishedName, parseDistinguishedName } from './trust-policy/distinguished-name.ts';
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';
 export { LEVELS } from './trust-policy/levels.ts';

@@ -1,0 +1,15 @@
+import type { Case } from './case.ts';
+import { CERTIFICATES } from './certificates.ts';
+import { ENVELOPES } from './envelopes.ts';
+import { HEADERS } from './headers.ts';
+import { REVOCATION } from './revocation.ts';
+import { TRUST } from './trust.ts';
+
+/** Every question that both verifiers are asked, by what is odd about it. */
+export const TABLES: readonly (readonly [string, readonly Case[]])[] = [
+  ['envelopes', ENVELOPES],
+  ['headers', HEADERS],
+  ['certificates', CERTIFICATES],
+  ['trust', TRUST],
+  ['revocation', REVOCATION],
+];
