@@ -15,7 +15,7 @@ import {
   weSignTheyVerify,
 } from './cells.ts';
 import { CHAIN_LENGTHS, type ChainsOfKey, createInteropChains } from './chains.ts';
-import { type Place, registryPlace } from './places.ts';
+import { layoutPlace, type Place, registryPlace } from './places.ts';
 import { formatMatrix } from './table.ts';
 import { writeStores } from './trust.ts';
 
@@ -34,7 +34,7 @@ beforeAll(async () => {
     startJudge(),
     createTsaChain().then((chain) => startTsaServer({ tsa: chain })),
     createInteropChains(),
-    Promise.all(REGISTRY_KINDS.map((kind) => registryPlace(kind))),
+    Promise.all([...REGISTRY_KINDS.map((kind) => registryPlace(kind)), layoutPlace()]),
   ]);
   stores = Object.fromEntries(
     [...chains].flatMap(([type, of]) =>
