@@ -6,6 +6,7 @@ export type NotaryErrorCode =
   | 'InvalidTrustPolicy'
   | 'InvalidTrustStore'
   | 'InvalidKey'
+  | 'InvalidRevocationData'
   | 'InvalidTimestamp'
   | 'TimestampFailed'
   | 'InvalidSigningRequest';

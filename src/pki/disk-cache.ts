@@ -68,10 +68,13 @@ function pathOf(folder: string, key: string): string {
 }
 
 async function readEntry(path: string, maxBytes: number): ReturnType<RevocationCache['read']> {
-  await using file = await open(path, 'r');
-  const { size, mtime } = await file.stat();
-  if (size > maxBytes) return undefined;
-  return { bytes: await file.readFile(), fetchedAt: mtime };
+  const file = await open(path, 'r');
+  try {
+    const { size, mtime } = await file.stat();
+    return size > maxBytes ? undefined : { bytes: await file.readFile(), fetchedAt: mtime };
+  } finally {
+    await file.close();
+  }
 }
 
 async function writeWhole(path: string, bytes: Uint8Array, fetchedAt: Date): Promise<void> {

@@ -19,5 +19,6 @@ export {
 } from './policy-set.ts';
 export { RevocationSweep, type RevocationSweepOptions } from './revocation-sweep.ts';
 export { passes } from './signature-judge.ts';
+export { type CheckSummary, type SignatureSummary, summarizeSignature } from './signature-summary.ts';
 export { TrustStoreSet } from './trust-store-set.ts';
 export { imageVerdict, type VerdictListener, VerdictStore } from './verdict-store.ts';

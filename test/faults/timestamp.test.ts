@@ -2,28 +2,23 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, expect, it } from 'vitest';
 import {
   createTimestampRequester,
-  createTimestampVerifier,
   type FindTrustStore,
-  MEDIA_TYPE_JWS,
   parseTrustPolicyDocument,
   parseTrustStore,
+  type SignatureFormat,
   type SignatureOutcome,
+  signEnvelope,
   type TrustStoreCertificates,
   verifySignature,
 } from '../../src/notary/index.ts';
 import { createHttpFetch } from '../../src/pki/index.ts';
 import { createDispatcher } from '../../src/transport/index.ts';
-import { forgeJws, SUBJECT } from '../support/forge-jws.ts';
+import { SUBJECT } from '../support/forge-jws.ts';
 import { createTsaChain } from '../support/forge-timestamp.ts';
+import { checkChainRevocationOffline, checkRevocationOffline, verifyTimestampOffline } from '../support/no-network.ts';
 import { createChain } from '../support/pki.ts';
-import { stampJws } from '../support/stamp-envelope.ts';
-import { good } from '../support/timestamp-fixture.ts';
 import { startTsaServer } from '../support/tsa-server.ts';
 
-const httpFetch = createHttpFetch({
-  dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
-  userAgent: 'sealwatch/test',
-});
 const DAY_MS = 24 * 60 * 60_000;
 const signedAt = new Date();
 const later = (days: number): Date => new Date(signedAt.getTime() + days * DAY_MS);
@@ -34,6 +29,8 @@ const tsa = await createTsaChain({ notBefore: later(-1), notAfter: later(30) });
 const server = await startTsaServer({ tsa });
 afterAll(() => server.close());
 
+type Signed = Awaited<ReturnType<typeof signEnvelope>>;
+
 const stores: readonly TrustStoreCertificates[] = [
   parseTrustStore('ca', 'acme', signer.rootPem),
   parseTrustStore('tsa', 'clock', tsa.rootPem),
@@ -41,25 +38,32 @@ const stores: readonly TrustStoreCertificates[] = [
 const findTrustStore: FindTrustStore = (type, name) =>
   stores.find((store) => store.type === type && store.name === name);
 
-const sign = (): Buffer =>
-  forgeJws({ key: signer.key, certificates: signer.certificates, alg: 'ES256', now: signedAt });
-
-/** Has an envelope stamped by the server. */
-async function stamp(envelope: Buffer, now = signedAt): Promise<Buffer> {
-  const requestTimestamp = createTimestampRequester({
-    fetch: httpFetch,
+/** Signs, and has the signature stamped by the server unless told not to. */
+function sign(format: SignatureFormat, timestampAt: Date | 'none' = signedAt): Promise<Signed> {
+  const request = createTimestampRequester({
+    fetch: createHttpFetch({
+      dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
+      userAgent: 'sealwatch/test',
+    }),
     url: server.url,
     tsaRoots: tsa.certificates.slice(-1),
     randomBytes,
-    checkChainRevocation: good,
+    checkChainRevocation: checkChainRevocationOffline(),
   });
-  const { signature } = JSON.parse(envelope.toString()) as { signature: string };
-  const context = { now, signal: AbortSignal.timeout(10_000) };
-  const token = await requestTimestamp(Buffer.from(signature, 'base64url'), 'sha256', context);
-  return stampJws(envelope, () => token);
+  return signEnvelope({
+    subject: SUBJECT,
+    key: signer.key,
+    certificates: signer.certificates,
+    format,
+    signingTime: signedAt,
+    signingAgent: 'sealwatch/test',
+    ...(timestampAt === 'none'
+      ? {}
+      : { timestamp: { request, now: timestampAt, signal: AbortSignal.timeout(10_000) } }),
+  });
 }
 
-function verifyAt(now: Date, envelopeBytes: Buffer, verifyTimestamp: string): Promise<SignatureOutcome> {
+function verifyAt(now: Date, { bytes, mediaType }: Signed, verifyTimestamp: string): Promise<SignatureOutcome> {
   const [statement] = parseTrustPolicyDocument({
     version: '1.0',
     trustPolicies: [
@@ -74,36 +78,51 @@ function verifyAt(now: Date, envelopeBytes: Buffer, verifyTimestamp: string): Pr
   });
   if (statement === undefined) throw new Error('no statement');
   return verifySignature({
-    envelopeBytes,
-    mediaType: MEDIA_TYPE_JWS,
+    envelopeBytes: bytes,
+    mediaType,
     subject: SUBJECT,
     statement,
     findTrustStore,
     now,
     plugins: [],
-    checkRevocation: good,
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: good }),
+    checkRevocation: checkRevocationOffline(),
+    verifyTimestamp: verifyTimestampOffline(),
     signal: AbortSignal.timeout(10_000),
   });
 }
 
-it.each(['always', 'afterCertExpiry'])(
-  '39: a certificate that expired, timestamped while it was valid, is trusted with %s (I, F8)',
-  async (verifyTimestamp) => {
-    const stamped = await stamp(sign());
-    // Before, after the signer's certificate expired, and after the authority's did too.
+const CASES = (['JWS', 'COSE'] as const).flatMap((format) =>
+  ['always', 'afterCertExpiry'].map((verifyTimestamp): [SignatureFormat, string] => [format, verifyTimestamp]),
+);
+
+it.each(CASES)(
+  '39: a %s signature timestamped before its certificate expired stays trusted with %s, without timestamp it expires (I, F8)',
+  async (format, verifyTimestamp) => {
+    const stamped = await sign(format);
+    // Before; after the signer's certificate expired; and after the authority's did too.
     for (const days of [0, 8, 365]) {
       expect((await verifyAt(later(days), stamped, verifyTimestamp)).verdict).toBe('Trusted');
     }
-    expect((await verifyAt(later(8), sign(), verifyTimestamp)).verdict).toBe('Expired');
+    expect((await verifyAt(later(8), await sign(format, 'none'), verifyTimestamp)).verdict).toBe('Expired');
   },
 );
 
-it('39: a timestamp made after the certificate expired does not save it (I, D)', async () => {
-  server.change = { genTime: later(8) };
-  const stamped = await stamp(sign(), later(8));
-  server.change = {};
-  const outcome = await verifyAt(later(8), stamped, 'always');
-  expect(outcome.verdict).toBe('Untrusted');
-  expect(outcome.decisive).toMatchObject({ type: 'authenticTimestamp', code: 'TimestampFailed' });
+it.each(['JWS', 'COSE'] as const)(
+  '39: a timestamp made after the certificate expired does not save a %s signature (I, D)',
+  async (format) => {
+    server.change = { genTime: later(8) };
+    const late = await sign(format, later(8));
+    server.change = {};
+    const outcome = await verifyAt(later(8), late, 'always');
+    expect(outcome.verdict).toBe('Untrusted');
+    expect(outcome.decisive).toMatchObject({ type: 'authenticTimestamp', code: 'TimestampFailed' });
+  },
+);
+
+it.each(['JWS', 'COSE'] as const)('39: no %s envelope is made where the timestamp is not good (I)', async (format) => {
+  server.fault = 'badSignature';
+  const made = sign(format);
+  await expect(made).rejects.toMatchObject({ code: 'TimestampFailed' });
+  server.fault = undefined;
+  await expect(sign(format)).resolves.toMatchObject({ bytes: expect.any(Uint8Array) });
 });

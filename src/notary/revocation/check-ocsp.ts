@@ -1,5 +1,4 @@
 import { createHash, type X509Certificate } from 'node:crypto';
-import { derError } from '../certificates/der.ts';
 import { parseCertificate } from '../certificates/parsed-certificate.ts';
 import type { Answer } from './answer-store.ts';
 import { type AnswerSource, obtain, type RevocationRun } from './obtain.ts';
@@ -8,6 +7,7 @@ import { mustBeChecked, verifyResponder } from './ocsp-responder.ts';
 import { type OcspStatus, readOcspResponse } from './ocsp-response.ts';
 import { CERTIFICATE_HOLD } from './reasons.ts';
 import { type CertificateStatus, isLaterThanSigning } from './result.ts';
+import { unusable } from './unusable.ts';
 
 /** notary.md H2. */
 const OCSP_LIMITS = { maxBytes: 20 * 1024, timeoutMs: 2_000 } as const;
@@ -80,12 +80,13 @@ export function readOcspAnswer(
   issuer: X509Certificate,
   now: Date,
 ): OcspAnswer {
-  const what = 'the OCSP answer';
   const response = readOcspResponse(bytes, certificateIdOf(parseCertificate(certificate), parseCertificate(issuer)));
   const responder = verifyResponder(response, certificate, issuer, now);
   const { single } = response;
-  if (single === undefined) throw derError(what, 'it is about another certificate (notary.md H3)');
-  if (single.nextUpdate === undefined) throw derError(what, 'it has no nextUpdate, so that its age cannot be told');
+  if (single === undefined) throw unusable('the OCSP answer', 'it is about another certificate', 'H3');
+  if (single.nextUpdate === undefined) {
+    throw unusable('the OCSP answer', 'it has no nextUpdate, so nobody knows how long it stands', 'H2');
+  }
   const ends = [single.nextUpdate, ...(responder === undefined ? [] : [responder.validToDate])];
   return {
     status: single.status,

@@ -1,8 +1,8 @@
-import { derError } from '../certificates/der.ts';
 import type { Crl } from './crl.ts';
 import type { CrlEntry } from './crl-entries.ts';
 import { CERTIFICATE_HOLD, REMOVE_FROM_CRL } from './reasons.ts';
 import { isLaterThanSigning, type Revocation } from './result.ts';
+import { unusable } from './unusable.ts';
 
 /** What the lists say. */
 export type ListedStatus = { readonly status: 'notListed' } | ({ readonly status: 'revoked' } & Revocation);
@@ -20,7 +20,7 @@ export function combineEntries(
   authenticSigningTime: Date | undefined,
 ): ListedStatus {
   const listed = decisive(base.entriesOf(serialNumber));
-  if (listed?.reason === REMOVE_FROM_CRL) throw derError('the CRL', 'removeFromCRL stands outside a delta CRL');
+  if (listed?.reason === REMOVE_FROM_CRL) throw unusable('the CRL', 'removeFromCRL stands outside a delta CRL', 'H4');
   // A delta that the complete CRL has overtaken says nothing new: both count in one sequence (RFC 5280 §5.2.3).
   const isNews = delta?.number !== undefined && base.number !== undefined && delta.number >= base.number;
   const changed = delta === undefined ? undefined : decisive(delta.entriesOf(serialNumber));
@@ -41,7 +41,7 @@ function decisive(entries: readonly CrlEntry[]): CrlEntry | undefined {
   const final = entries.find(({ reason }) => reason !== CERTIFICATE_HOLD && reason !== REMOVE_FROM_CRL);
   if (final !== undefined) return final;
   if (new Set(entries.map(({ reason }) => reason)).size > 1) {
-    throw derError('the CRL', 'it puts the certificate on hold and takes it off again');
+    throw unusable('the CRL', 'it puts the certificate on hold and takes it off again', 'H4');
   }
   return entries[0];
 }

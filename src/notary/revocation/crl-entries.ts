@@ -1,5 +1,6 @@
 import { type DerValue, derError, expectTag, readChildren, readDer, readTime, TAG } from '../certificates/der.ts';
 import { readExtensionList } from '../certificates/parsed-certificate.ts';
+import { unusable } from './unusable.ts';
 
 /** What a CRL says of one certificate (RFC 5280 §5.3). */
 export interface CrlEntry {
@@ -103,7 +104,8 @@ function checkExtensions(at: Position, from: number, entryEnd: number): void {
       const flagEnd = at.enter(oidEnd, extensionEnd, TAG.boolean);
       const flag = bytes[at.content];
       if (flagEnd - at.content !== 1 || (flag !== 0x00 && flag !== 0xff)) throw derError(WHAT, 'a bad BOOLEAN');
-      if (flag === 0xff && !known) throw derError(WHAT, 'a critical extension of an entry is not understood');
+      if (flag === 0xff && !known)
+        throw unusable('the CRL', 'a critical extension of an entry is not understood', 'H4');
     }
     next = extensionEnd;
   }

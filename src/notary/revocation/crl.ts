@@ -20,6 +20,7 @@ import {
   readDistributionPoints,
   readReasonFlags,
 } from './sources.ts';
+import { unusable } from './unusable.ts';
 
 /** Extensions of CRLs (RFC 5280 §5.2). */
 export const CRL_EXTENSION = {
@@ -91,11 +92,11 @@ export function readCrl(der: Uint8Array, issuer: CrlIssuer): Crl {
   }
   const issuerName = expectTag(fields.shift(), TAG.sequence, what);
   if (!Buffer.from(issuerName.bytes).equals(issuer.subjectDer)) {
-    throw derError(what, "it is not of the certificate's issuer");
+    throw unusable(what, "it is not of the certificate's issuer", 'H4');
   }
   const key = keyOf(issuer);
   if (!verifyByAuthority(readAlgorithm(outerAlgorithm, what), key, tbs.bytes, readSignature(signature, what))) {
-    throw derError(what, "its signature does not verify with the issuer's key");
+    throw unusable(what, "its signature does not verify with the issuer's key", 'H4');
   }
   if (version === undefined && fields.some(({ tag }) => tag === EXTENSIONS)) {
     throw derError(what, 'it has extensions, and is of version 1');
@@ -108,13 +109,13 @@ function readSigned(fields: DerValue[], byteLength: number): Crl {
   const what = 'the CRL';
   const [first, second] = fields.splice(0, isTime(fields[1]) ? 2 : 1);
   if (first === undefined) throw derError(what, 'it has no thisUpdate');
-  if (second === undefined) throw derError(what, 'it has no nextUpdate');
+  if (second === undefined) throw unusable(what, 'it has no nextUpdate', 'H4');
   const list = fields[0]?.tag === TAG.sequence ? fields.shift() : undefined;
   const explicit = fields[0]?.tag === EXTENSIONS ? fields.shift() : undefined;
   if (fields.length > 0) throw derError(what, 'it has extra fields');
   const extensions = readExtensions(explicit);
   for (const { oid, critical } of extensions.values()) {
-    if (critical && !KNOWN.has(oid)) throw derError(what, `its critical extension ${oid} is not understood`);
+    if (critical && !KNOWN.has(oid)) throw unusable(what, `its critical extension ${oid} is not understood`, 'H4');
   }
   const number = readNumber(extensions.get(CRL_EXTENSION.cRLNumber));
   const baseNumber = readNumber(extensions.get(CRL_EXTENSION.deltaCRLIndicator));

@@ -60,7 +60,7 @@ export async function obtain<T extends Answer>(
         const { body } = await fetch(request, shared);
         const answer = read(body);
         const problem = outdated(answer, now);
-        if (problem !== undefined) throw new NotaryError('InvalidCertificate', problem, { rule: 'H2' });
+        if (problem !== undefined) throw new NotaryError('InvalidRevocationData', problem);
         return store.put(key, answer, body, now);
       });
       return { kind: 'answer', ...fetched };

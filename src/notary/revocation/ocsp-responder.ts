@@ -1,5 +1,4 @@
 import type { X509Certificate } from 'node:crypto';
-import { derError } from '../certificates/der.ts';
 import { EKU_OID, EXTENSION_OID, extKeyUsageOf, keyUsageOf } from '../certificates/extensions.ts';
 import { isSignedBy, namesAsIssuer } from '../certificates/issuance.ts';
 import { type ParsedCertificate, parseCertificate } from '../certificates/parsed-certificate.ts';
@@ -9,8 +8,7 @@ import { keyOf } from './crl.ts';
 import { keyHashOf } from './ocsp-request.ts';
 import type { OcspResponse } from './ocsp-response.ts';
 import { revocationSourcesOf } from './sources.ts';
-
-const WHAT = 'the OCSP answer';
+import { unusable } from './unusable.ts';
 
 /**
  * Verifies that an answer is signed by the certificate's issuer, or by a responder that it delegated (notary.md H3;
@@ -29,20 +27,22 @@ export function verifyResponder(
     return undefined;
   }
   const responder = response.certificates.find((candidate) => isResponder(response, parseCertificate(candidate)));
-  if (responder === undefined) throw derError(WHAT, 'who signed it is neither the issuer nor among its certificates');
+  if (responder === undefined)
+    throw unusable('the OCSP answer', 'who signed it is neither the issuer nor among its certificates', 'H3');
   const fields = parseCertificate(responder);
-  if (responder.raw.equals(certificate.raw)) throw derError(WHAT, 'the certificate answers for itself');
+  if (responder.raw.equals(certificate.raw))
+    throw unusable('the OCSP answer', 'the certificate answers for itself', 'H3');
   if (!namesAsIssuer(responder, issuer) || !isSignedBy(responder, issuer)) {
-    throw derError(WHAT, "its responder is not certified by the certificate's issuer (notary.md H3)");
+    throw unusable('the OCSP answer', "its responder is not certified by the certificate's issuer", 'H3');
   }
   if (now < responder.validFromDate || now > responder.validToDate) {
-    throw derError(WHAT, "its responder's certificate is not valid now (notary.md H3)");
+    throw unusable('the OCSP answer', "its responder's certificate is not valid now", 'H3');
   }
   if (extKeyUsageOf(fields)?.purposes.includes(EKU_OID.OCSPSigning) !== true) {
-    throw derError(WHAT, "its responder's certificate is not for OCSPSigning (notary.md H3)");
+    throw unusable('the OCSP answer', "its responder's certificate is not for OCSPSigning", 'H3');
   }
   if (keyUsageOf(fields)?.usages.has('digitalSignature') === false) {
-    throw derError(WHAT, "its responder's key is not for signatures (notary.md H3)");
+    throw unusable('the OCSP answer', "its responder's key is not for signatures", 'H3');
   }
   checkKnownExtensions(responder);
   requireSignature(response, fields);
@@ -67,6 +67,6 @@ function isResponder({ responder }: OcspResponse, candidate: ParsedCertificate):
 
 function requireSignature({ algorithm, signedBytes, signature }: OcspResponse, signer: ParsedCertificate): void {
   if (!verifyByAuthority(algorithm, keyOf(signer), signedBytes, signature)) {
-    throw derError(WHAT, "its signature does not verify with the responder's key");
+    throw unusable('the OCSP answer', "its signature does not verify with the responder's key", 'H3');
   }
 }

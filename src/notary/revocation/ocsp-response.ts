@@ -19,6 +19,7 @@ import { readSignature } from './crl.ts';
 import { ENTRY_EXTENSION, readInvalidityDate, readReason } from './crl-entries.ts';
 import { type CertificateId, SHA1_OID } from './ocsp-request.ts';
 import { REMOVE_FROM_CRL } from './reasons.ts';
+import { unusable } from './unusable.ts';
 
 /** What a responder says of one certificate. */
 export type OcspStatus =
@@ -59,7 +60,7 @@ const STATUSES: ReadonlyMap<number | undefined, string> = new Map([
 /** More certificates, or answers, than a responder has reason to send. */
 const MAX_CERTIFICATES = 8;
 const MAX_RESPONSES = 64;
-const WHAT = 'the OCSP answer';
+const WHAT = 'the OCSP answer' as const;
 
 /**
  * Reads an OCSP answer (RFC 6960 §4.2) by strict DER. Not by the library that makes the requests: it takes any BER,
@@ -71,7 +72,7 @@ export function readOcspResponse(der: Uint8Array, id: CertificateId): OcspRespon
   const { content } = expectTag(status, TAG.enumerated, WHAT);
   if (content.length !== 1) throw derError(WHAT, 'a bad status');
   if (content[0] !== 0)
-    throw derError(WHAT, `the responder says ${STATUSES.get(content[0]) ?? `status ${content[0]}`}`);
+    throw unusable(WHAT, `the responder says ${STATUSES.get(content[0]) ?? `status ${content[0]}`}`, 'H2');
   if (rest.length > 0) throw derError(WHAT, 'it has extra fields');
   const [type, octets, ...others] = readChildren(onlyChild(expectTag(explicit, 0xa0, WHAT)), WHAT);
   if (readOid(type, WHAT) !== BASIC || others.length > 0) throw derError(WHAT, 'it is no basic answer');
@@ -92,7 +93,7 @@ function readBasic(der: Uint8Array, id: CertificateId): OcspResponse {
   if (fields.length > 0) throw derError(WHAT, 'it has extra fields');
   refuseCritical(readExtensions(extensions));
   const ours = responses.filter((response) => isAbout(response, id));
-  if (ours.length > 1) throw derError(WHAT, 'it answers for the certificate twice');
+  if (ours.length > 1) throw unusable(WHAT, 'it answers for the certificate twice', 'H3');
   return {
     signedBytes: tbs.bytes,
     algorithm: readAlgorithm(algorithm, WHAT),
@@ -149,7 +150,7 @@ function readStatus(value: DerValue, invalidity: CertificateExtension | undefine
       if (rest.length > 0) throw derError(WHAT, 'a status with extra fields');
       const reason = explicit === undefined ? undefined : readReason(onlyChild(expectTag(explicit, 0xa0, WHAT)));
       // That reason takes a revocation back, and stands in delta CRLs only (RFC 5280 §5.3.1).
-      if (reason === REMOVE_FROM_CRL) throw derError(WHAT, 'revoked by removeFromCRL');
+      if (reason === REMOVE_FROM_CRL) throw unusable(WHAT, 'it says revoked by removeFromCRL', 'H3');
       return {
         status: 'revoked',
         revocationDate: readTime(expectTag(date, TAG.generalizedTime, WHAT), WHAT),
@@ -178,7 +179,7 @@ function readCertificates(explicit: DerValue): readonly X509Certificate[] {
 function refuseCritical(extensions: ReadonlyMap<string, CertificateExtension>): void {
   for (const { oid, critical } of extensions.values()) {
     if (critical && oid !== ENTRY_EXTENSION.invalidityDate) {
-      throw derError(WHAT, `its critical extension ${oid} is not understood`);
+      throw unusable(WHAT, `its critical extension ${oid} is not understood`, 'H3');
     }
   }
 }

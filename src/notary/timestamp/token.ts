@@ -1,6 +1,4 @@
 import type { X509Certificate } from 'node:crypto';
-import { id_signedData } from '@peculiar/asn1-cms';
-import { id_ct_tstInfo } from '@peculiar/asn1-tsp';
 import {
   type DerValue,
   expectTag,
@@ -32,13 +30,16 @@ const CRLS = 0xa1;
 const SIGNED_ATTRIBUTES = 0xa0;
 const UNSIGNED_ATTRIBUTES = 0xa1;
 
+/** id-ct-TSTInfo. */
+export const TST_INFO_TYPE = '1.2.840.113549.1.9.16.1.4';
+
 interface ContentType {
   readonly oid: string;
   readonly name: string;
   readonly tag: number;
 }
-const SIGNED_DATA: ContentType = { oid: id_signedData, name: 'CMS SignedData', tag: TAG.sequence };
-const TST_INFO: ContentType = { oid: id_ct_tstInfo, name: 'a TSTInfo', tag: TAG.octetString };
+const SIGNED_DATA: ContentType = { oid: '1.2.840.113549.1.7.2', name: 'CMS SignedData', tag: TAG.sequence };
+const TST_INFO: ContentType = { oid: TST_INFO_TYPE, name: 'a TSTInfo', tag: TAG.octetString };
 
 /** An RFC 3161 token, parsed and well formed; not verified: see `verifyTimestampToken`. */
 export interface TimestampToken {

@@ -1,5 +1,4 @@
 import type { X509Certificate } from 'node:crypto';
-import { id_ct_tstInfo } from '@peculiar/asn1-tsp';
 import { distinguishedNameOf } from '../certificates/distinguished-name.ts';
 import { parseCertificate } from '../certificates/parsed-certificate.ts';
 import { checkKnownExtensions, checkLeafUsage } from '../certificates/usage.ts';
@@ -13,7 +12,7 @@ import { invalidTimestamp } from './error.ts';
 import { digestOf, hashOf, sameBytes } from './hash.ts';
 import { checkTokenSignature } from './signature.ts';
 import type { TimestampResult, TimestampVerifier } from './timestamp.ts';
-import { parseTimestampToken, type TimestampToken } from './token.ts';
+import { parseTimestampToken, type TimestampToken, TST_INFO_TYPE } from './token.ts';
 
 export interface VerifyTokenInput extends RevocationContext {
   /** DER. */
@@ -85,7 +84,7 @@ function findSigner({ certificates, signer }: TimestampToken): X509Certificate {
 }
 
 function checkAttributes({ content, signer: { attributes, digest } }: TimestampToken): void {
-  if (attributes.contentType !== id_ct_tstInfo) {
+  if (attributes.contentType !== TST_INFO_TYPE) {
     throw invalidTimestamp(`the contentType attribute: expected a TSTInfo, found ${quote(attributes.contentType)}`);
   }
   if (!sameBytes(digestOf(digest, content), attributes.messageDigest)) {

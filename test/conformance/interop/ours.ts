@@ -1,4 +1,7 @@
 import {
+  createChainRevocationChecker,
+  createRevocationChecker,
+  createTimestampVerifier,
   type Descriptor,
   parseTrustPolicyDocument,
   type SignatureOutcome,
@@ -6,7 +9,8 @@ import {
   type TrustPolicyDocument,
   verifySignature,
 } from '../../../src/notary/index.ts';
-import { checkRevocationOffline, verifyTimestampOffline } from '../../support/no-network.ts';
+import { createHttpFetch } from '../../../src/pki/index.ts';
+import { createDispatcher } from '../../../src/transport/index.ts';
 import { readStores, type StoreFiles } from './trust.ts';
 
 export interface OursInput {
@@ -20,6 +24,13 @@ export interface OursInput {
   readonly requiredMetadata?: Readonly<Record<string, string>>;
 }
 
+const HOUR_MS = 60 * 60_000;
+/** HTTP to this machine: CRLs, OCSP and timestamps of the suite. */
+export const fetch = createHttpFetch({
+  dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
+  userAgent: 'sealwatch-conformance',
+});
+
 /** No statement of the policy names the repository: the image is not covered. */
 export class NoStatementError extends Error {}
 
@@ -29,6 +40,8 @@ export class NoStatementError extends Error {}
  */
 export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
   const { envelope, mediaType, subject, scope, policy, stores, requiredMetadata = {} } = input;
+  // Of its own: nothing that was kept of one question answers another.
+  const checkChainRevocation = createChainRevocationChecker({ fetch, refreshMs: HOUR_MS });
   const statement = selectStatement(parseTrustPolicyDocument(policy), scope);
   if (statement === undefined) throw new NoStatementError(`no statement applies to ${scope}`);
   return verifySignature({
@@ -40,8 +53,8 @@ export async function verifyOurs(input: OursInput): Promise<SignatureOutcome> {
     requiredMetadata,
     now: new Date(),
     plugins: [],
-    checkRevocation: checkRevocationOffline(),
-    verifyTimestamp: verifyTimestampOffline(),
+    checkRevocation: createRevocationChecker(checkChainRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
     signal: AbortSignal.timeout(20_000),
   });
 }

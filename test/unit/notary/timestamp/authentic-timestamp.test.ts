@@ -2,11 +2,15 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import {
   type ChainRevocationChecker,
+  createChainRevocationChecker,
   createTimestampVerifier,
+  type Fetch,
+  FetchError,
   type SignatureOutcome,
   type VerifySignatureInput,
 } from '../../../../src/notary/index.ts';
-import { createTsaChain, type TimestampOptions } from '../../../support/forge-timestamp.ts';
+import { createTsaChain, type TimestampOptions, tsaExtensions } from '../../../support/forge-timestamp.ts';
+import { revocationExtensions } from '../../../support/pki.ts';
 import { stampJws } from '../../../support/stamp-envelope.ts';
 import { good, TSA_VALIDITY, tokenOf, tsa } from '../../../support/timestamp-fixture.ts';
 import { chain, DAY_MS, decided, envelopeOf, NOW, statementOf, storesOf, VALIDITY, verify } from '../harness.ts';
@@ -108,6 +112,37 @@ describe('a signature with a real timestamp (I, F8)', () => {
   it('is of this signature: another one’s timestamp does not save it (I)', async () => {
     const foreign = stampJws(envelopeOf(), () => tokenOf());
     expect(decided(await verifyUnder(foreign))).toBe('authenticTimestamp failed TimestampFailed');
+  });
+});
+
+describe('by the real check of revocation, an authority that names a responder (I, H1, H7)', () => {
+  const named = createTsaChain({
+    ...TSA_VALIDITY,
+    leafExtensions: [...tsaExtensions(), ...revocationExtensions({ ocsp: ['http://ocsp.clock.example/'] })],
+  });
+  const asked: string[] = [];
+  const fetch: Fetch = async ({ url }) => {
+    asked.push(url);
+    throw new FetchError('Unreachable', 'ocsp.clock.example cannot be reached');
+  };
+  const checkChainRevocation = createChainRevocationChecker({ fetch, refreshMs: 60_000 });
+
+  it('is Unknown while that is down', async () => {
+    const made = await named;
+    asked.length = 0;
+    const outcome = await verifyUnder(stamped({ tsa: made }), {
+      tsaStores: { clock: storesOf(made, 'tsa:clock') },
+      checkChainRevocation,
+    });
+    expect([outcome.verdict, decided(outcome)]).toEqual(['Unknown', 'authenticTimestamp unknown TimestampFailed']);
+    expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set(['ocsp.clock.example']));
+  });
+
+  it('is not asked where its root is not trusted', async () => {
+    asked.length = 0;
+    const outcome = await verifyUnder(stamped({ tsa: await named }), { checkChainRevocation });
+    expect(decided(outcome)).toBe('authenticTimestamp failed TimestampFailed');
+    expect(asked).toEqual([]);
   });
 });
 

@@ -1,0 +1,85 @@
+import { randomBytes, sign } from 'node:crypto';
+import { parseCertificate } from '../src/notary/index.ts';
+import { readCrl } from '../src/notary/revocation/crl.ts';
+import { type Authority, createChain } from '../test/support/pki.ts';
+import { encodeCrl } from '../test/support/revocation-data.ts';
+
+/**
+ * A CRL as large as it may be (notary.md H4): what reading, verifying and asking it cost in time and memory. The scan
+ * over its entries allocates nothing for each, which is what keeps it there. Run: node --expose-gc bench/crl.ts
+ */
+
+const SIZE = 32 * 1024 * 1024;
+const chain = await createChain({ length: 2 });
+const [leaf, root] = chain.certificates;
+const key = chain.keys[1];
+if (leaf === undefined || root === undefined || key === undefined) throw new Error('no chain');
+const authority: Authority = { certificate: root, key };
+const { serialNumber } = parseCertificate(leaf);
+
+/** One entry with a serial number of 16 octets and a reason, as authorities write them. */
+function entry(serial: Uint8Array): Buffer {
+  const reason = Buffer.from('300c300a0603551d1504030a0101', 'hex');
+  const content = Buffer.concat([
+    Buffer.from([0x02, serial.length]),
+    serial,
+    Buffer.from('170d3236303631303038303030305a', 'hex'),
+    reason,
+  ]);
+  return Buffer.concat([Buffer.from([0x30, content.length]), content]);
+}
+
+function sequence(content: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  return Buffer.concat([Buffer.from([0x30, 0x84]), length, content]);
+}
+
+/** The small CRL's body with the entries in it, signed anew. */
+function largeCrl(issuer: Authority, last: Uint8Array): { readonly der: Buffer; readonly entries: number } {
+  const small = encodeCrl({
+    issuer,
+    thisUpdate: new Date('2026-06-10T00:00:00Z'),
+    nextUpdate: new Date('2026-06-20T00:00:00Z'),
+  });
+  const body = small.subarray(small[1] === 0x82 ? 4 : 3);
+  const bodyEnd = 3 + (body[2] ?? 0);
+  const head = body.subarray(body[1] === 0x81 ? 3 : 2, body[1] === 0x81 ? bodyEnd : 2 + (body[1] ?? 0));
+  const list: Buffer[] = [];
+  let size = 0;
+  while (size < SIZE - 1024) {
+    const serial = randomBytes(16);
+    serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
+    const one = entry(serial);
+    list.push(one);
+    size += one.length;
+  }
+  list[list.length - 1] = entry(last);
+  const tbs = sequence(Buffer.concat([head, sequence(Buffer.concat(list))]));
+  const algorithm = Buffer.from('300a06082a8648ce3d040302', 'hex');
+  const signature = sign('sha256', tbs, issuer.key);
+  const bits = Buffer.concat([Buffer.from([0x03, signature.length + 1, 0]), signature]);
+  return { der: sequence(Buffer.concat([tbs, algorithm, bits])), entries: list.length };
+}
+
+function measure<T>(what: string, run: () => T): T {
+  globalThis.gc?.();
+  const before = process.memoryUsage();
+  const started = performance.now();
+  const kept = run();
+  const ms = performance.now() - started;
+  globalThis.gc?.();
+  const after = process.memoryUsage();
+  const grown = (after.heapUsed - before.heapUsed + after.external - before.external) / 1024 / 1024;
+  console.log(`${what}: ${ms.toFixed(1)} ms, ${grown.toFixed(2)} MiB kept`);
+  return kept;
+}
+
+const { der, entries } = largeCrl(authority, serialNumber);
+console.log(`${(der.length / 1024 / 1024).toFixed(1)} MiB, ${entries} entries`);
+for (let round = 1; round <= 3; round += 1) {
+  const crl = measure(`round ${round}: read and verify`, () => readCrl(der, parseCertificate(root)));
+  const found = measure(`round ${round}: ask for the last of its entries`, () => crl.entriesOf(serialNumber));
+  if (found.length !== 1) throw new Error('the entry is not found');
+  measure(`round ${round}: ask once more`, () => crl.entriesOf(serialNumber));
+}
