@@ -27,6 +27,11 @@ export interface ReferrerDetails {
  * Each rejects with OciError; `isContentFault` tells bad content from a fault of the store.
  */
 export interface ArtifactStore {
+  /**
+   * The config of the signatures stored here: `empty`, as the specification says (notary.md A1); `typed`, of the notary
+   * type, where notation looks for nothing else. Both carry the artifactType.
+   */
+  readonly signatureConfig: 'empty' | 'typed';
   /** What a reference names now: digest and size are of the content read, not taken on trust. */
   readonly resolve: (reference: Reference, signal: AbortSignal) => Promise<Descriptor>;
   /** Reads a manifest by tag or digest, at most 4 MiB (notary.md A6); a digest is checked against the content. */

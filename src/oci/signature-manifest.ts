@@ -18,18 +18,22 @@ export interface SignatureManifest {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The bytes of the manifest that holds a signature (notary.md A1); the subject goes without its annotations. */
+/**
+ * The bytes of the manifest that holds a signature (notary.md A1); the subject goes without its annotations.
+ * @param config `typed` gives the config the notary type, as in the older layout (A2), beside the artifactType
+ */
 export function createSignatureManifest(
   subject: Descriptor,
   layer: Descriptor,
   annotations: Readonly<Record<string, string>>,
+  config: 'empty' | 'typed' = 'empty',
 ): Buffer {
   const { mediaType, digest, size } = subject;
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE_OCI_MANIFEST,
     artifactType: ARTIFACT_TYPE_NOTATION,
-    config: { ...EMPTY_CONFIG, data: 'e30=' },
+    config: { ...EMPTY_CONFIG, ...(config === 'typed' ? { mediaType: ARTIFACT_TYPE_NOTATION } : {}), data: 'e30=' },
     layers: [layer],
     subject: { mediaType, digest, size },
     annotations,

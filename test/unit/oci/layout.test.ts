@@ -162,6 +162,15 @@ describe('signatures', () => {
     expect(await readdir(folder.path)).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
 
+  it('a signature has the artifact type, and the config of the older layout: notation looks for nothing else here (A1)', async () => {
+    const { digest } = await push('one');
+    expect(JSON.parse(await readFile(blobPath(digest), 'utf8'))).toMatchObject({
+      artifactType: NOTATION,
+      config: { mediaType: NOTATION, size: 2 },
+      subject: image,
+    });
+  });
+
   it('a signature that is there already is listed once', async () => {
     expect(await push('one')).toEqual(await push('one'));
     expect(await list()).toHaveLength(1);
