@@ -328,7 +328,7 @@ function helpText(): string {
   });
   return `sealwatch ${VERSION}: signs container images, verifies them, and watches whether what runs is still trusted
 
-Usage: sealwatch [flags]
+Usage: sealwatch operator [flags]
 
 The cluster is the one of the kubeconfig (KUBECONFIG, else ~/.kube/config), or the one it runs in.
 AWS credentials are found the way of the AWS SDK: environment, IRSA, Pod Identity, instance role.

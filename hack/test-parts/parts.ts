@@ -10,6 +10,7 @@ const CHECKS: readonly Part[] = [
   { name: 'types', kind: 'check', command: 'tsc', args: ['--noEmit'] },
   { name: 'lint', kind: 'check', command: 'biome', args: ['check', '.'] },
   { name: 'layering', kind: 'check', command: process.execPath, args: ['hack/layering/main.ts'] },
+  { name: 'rules', kind: 'check', command: process.execPath, args: ['hack/rule-coverage/main.ts'] },
 ];
 /** Installs packages twice, so it comes last. */
 const IMAGE: Part = { name: 'image', kind: 'check', command: 'hack/image-check', args: [] };

@@ -1,8 +1,6 @@
 import type { ImageStatus, SignatureStatus } from '../api/image-signature-request.ts';
 import type { ImageVerdict } from '../api/image-verdict.ts';
-import { signerAttributes } from '../aws/index.ts';
 import { cutMessage } from '../kubernetes/index.ts';
-import { distinguishedNameOf } from '../notary/index.ts';
 import type { OciError } from '../oci/index.ts';
 import {
   type EvaluatedSignature,
@@ -10,6 +8,7 @@ import {
   imageVerdict,
   passes,
   registryCause,
+  summarizeSignature,
 } from '../verification/index.ts';
 import { cut, rfc3339 } from './wording.ts';
 
@@ -105,45 +104,12 @@ function verdictStatus({
 }
 
 function signatureStatus(signature: EvaluatedSignature): SignatureStatus {
-  const named = {
-    digest: signature.digest,
-    ...(signature.index === undefined ? {} : { index: signature.index }),
+  const { signedAt, expiresAt, signer, checks, ...summary } = summarizeSignature(signature);
+  return {
+    ...summary,
+    ...(signedAt === undefined ? {} : { signedAt: rfc3339(signedAt) }),
+    ...(expiresAt === undefined ? {} : { expiresAt: rfc3339(expiresAt) }),
+    ...(signer === undefined ? {} : { signer: cut(signer) }),
+    checks: checks.map((check) => ({ ...check, reason: cut(check.reason) })),
   };
-  switch (signature.kind) {
-    case 'malformed':
-    case 'unreachable': {
-      const message = signature.kind === 'malformed' ? signature.message : signature.error.message;
-      return {
-        ...named,
-        verdict: signature.kind === 'malformed' ? 'Untrusted' : 'Unknown',
-        checks: [
-          {
-            type: 'integrity',
-            action: 'enforce',
-            result: signature.kind === 'malformed' ? 'failed' : 'unknown',
-            reason: cut(message),
-          },
-        ],
-      };
-    }
-    case 'evaluated': {
-      const { envelope, verdict, checks } = signature.outcome;
-      const attributes = envelope === undefined ? undefined : signerAttributes(envelope);
-      const leaf = envelope?.certificates[0];
-      const signedAt = envelope?.authenticSigningTime ?? envelope?.signingTime;
-      const signer = attributes?.profileVersionArn ?? (leaf === undefined ? undefined : distinguishedNameOf(leaf));
-      return {
-        ...named,
-        ...(envelope === undefined ? {} : { format: envelope.format, scheme: envelope.scheme }),
-        ...(signedAt === undefined ? {} : { signedAt: rfc3339(signedAt) }),
-        ...(envelope?.expiry === undefined ? {} : { expiresAt: rfc3339(envelope.expiry) }),
-        ...(signer === undefined ? {} : { signer: cut(signer) }),
-        ...(attributes === undefined
-          ? {}
-          : { jobArn: attributes.jobArn, profileVersionArn: attributes.profileVersionArn }),
-        verdict,
-        checks: checks.map(({ type, action, result, reason }) => ({ type, action, result, reason: cut(reason) })),
-      };
-    }
-  }
 }

@@ -7,6 +7,8 @@ export type NotaryErrorCode =
   | 'InvalidTrustStore'
   | 'InvalidKey'
   | 'InvalidRevocationData'
+  | 'InvalidTimestamp'
+  | 'TimestampFailed'
   | 'InvalidSigningRequest';
 
 /** The one error that the Notary core throws on bad input. The message says what was expected and what was found. */

@@ -4,6 +4,7 @@ export { distinguishedNameOf } from './certificates/distinguished-name.ts';
 export { type ParsedCertificate, parseCertificate } from './certificates/parsed-certificate.ts';
 export { parseCertificatesPem, parsePrivateKeyPem } from './certificates/pem.ts';
 export type { Descriptor } from './descriptor.ts';
+export { formatRfc3339, parseRfc3339 } from './encoding.ts';
 export {
   type Envelope,
   type EnvelopeMediaType,
@@ -52,12 +53,20 @@ export {
   signatureAnnotations,
   signEnvelope,
 } from './sign.ts';
-export { verifyTimestampNotSupported } from './timestamp/not-supported.ts';
-export type { RequestTimestamp, TimestampHash, TimestampResult, TimestampVerifier } from './timestamp/timestamp.ts';
+export { createTimestampRequester, type TimestampRequesterOptions } from './timestamp/request.ts';
+export type {
+  RequestTimestamp,
+  TimestampHash,
+  TimestampRange,
+  TimestampResult,
+  TimestampVerifier,
+} from './timestamp/timestamp.ts';
+export { parseTimestampToken, type TimestampToken } from './timestamp/token.ts';
+export { createTimestampVerifier } from './timestamp/verify-token.ts';
 export { type DistinguishedName, parseDistinguishedName } from './trust-policy/distinguished-name.ts';
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';
 export { LEVELS } from './trust-policy/levels.ts';
-export { parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';
+export { isRepositoryScope, parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';
 export type {
   Statement,
   TrustPolicyDocument,

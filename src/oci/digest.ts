@@ -17,10 +17,7 @@ export function checkContent(
   what: string,
 ): void {
   if (expected.size !== undefined && bytes.byteLength !== expected.size) {
-    throw new OciError(
-      'DigestMismatch',
-      `${what}: expected ${expected.size} bytes, the registry sent ${bytes.byteLength}`,
-    );
+    throw new OciError('DigestMismatch', `${what}: expected ${expected.size} bytes, found ${bytes.byteLength}`);
   }
   // A digest that came from elsewhere than a parsed reference must not choose a weak hash.
   if (!isDigest(expected.digest))
@@ -31,7 +28,7 @@ export function checkContent(
   if (found !== expected.digest.slice(colon + 1)) {
     throw new OciError(
       'DigestMismatch',
-      `${what}: expected ${expected.digest}, the registry sent content of ${algorithm}:${found}`,
+      `${what}: expected ${expected.digest}, found content of ${algorithm}:${found}`,
     );
   }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OciError } from './error.ts';
 import { entriesOf } from './index-entries.ts';
+import { MEDIA_TYPE_OCI_INDEX } from './media-types.ts';
 import { type Reference, repositoryName } from './reference.ts';
-import { MEDIA_TYPE_OCI_INDEX, type RegistryClient } from './registry-client.ts';
+import type { RegistryClient } from './registry-client.ts';
 
 const MAX_WRITES = 8;
 /** A writer that read before our write may still write after it: longer than reading and writing take. */

@@ -89,9 +89,9 @@ function transportError(error: unknown, { what, signal, maxBytes }: HttpRequest)
 /** What would help against a fault of TLS. */
 function hintOf(code: string): string {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/.test(code))
-    return '; it does not speak TLS: if plain HTTP is meant, list the host in --plain-http-hosts';
+    return '; it does not speak TLS: if plain HTTP is meant, allow it for this host (operator: --plain-http-hosts; command: --plain-http)';
   if (/CERT|^UNABLE_TO_/.test(code))
-    return '; its certificate does not hold: if it is of a private CA, name that CA in registry.caBundleFrom or --registry-ca';
+    return '; its certificate does not hold: if it is of a private CA, name that CA (operator: registry.caBundleFrom or --registry-ca; command: --ca-file)';
   return '';
 }
 
@@ -119,7 +119,7 @@ export function statusError(what: string, answer: HttpAnswer): OciError {
   if (status === 401) {
     return new OciError(
       'Unauthorized',
-      `${what}: the registry asks for other credentials (${said}): check the pull secret`,
+      `${what}: the registry asks for other credentials (${said}): check the pull secret, or the login that was used`,
       options,
     );
   }

@@ -1,6 +1,7 @@
 import type { Descriptor } from '../notary/index.ts';
+import type { Manifest } from './artifact-store.ts';
 import { entriesOf, parseDescriptor } from './index-entries.ts';
-import { type Manifest, MEDIA_TYPE_OCI_INDEX, MEDIA_TYPE_OCI_MANIFEST } from './registry-client.ts';
+import { MEDIA_TYPE_OCI_INDEX, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
 
 const INDEX_TYPES: ReadonlySet<string> = new Set([
   MEDIA_TYPE_OCI_INDEX,

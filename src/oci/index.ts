@@ -1,3 +1,4 @@
+export type { ArtifactStore, Manifest, Referrer } from './artifact-store.ts';
 export {
   anonymous,
   type CredentialProvider,
@@ -8,9 +9,10 @@ export {
 export { digestOf } from './digest.ts';
 export { isContentFault, isGone, OciError, type OciErrorCode } from './error.ts';
 export { entryFor, type IndexEntry, isPlatformManifest } from './image-index.ts';
-export { formatReference, parseReference, type Reference, repositoryName } from './reference.ts';
-export { listReferrers, type Referrer } from './referrers.ts';
-export { type Manifest, RegistryClient } from './registry-client.ts';
+export { OciLayout } from './layout.ts';
+export { formatReference, isDigest, parseReference, type Reference, repositoryName } from './reference.ts';
+export { listReferrers } from './referrers.ts';
+export { RegistryClient } from './registry-client.ts';
 export type { RegistrySessionOptions } from './registry-session.ts';
 export {
   deleteSignature,

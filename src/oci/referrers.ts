@@ -1,5 +1,6 @@
 import type { Descriptor } from '../notary/index.ts';
 import { withDeadline } from '../transport/index.ts';
+import type { Referrer } from './artifact-store.ts';
 import { OciError } from './error.ts';
 import { readFallbackIndex } from './fallback-index.ts';
 import { entriesOf, parseDescriptor } from './index-entries.ts';
@@ -7,11 +8,6 @@ import { formatReference, type Reference } from './reference.ts';
 import type { RegistryClient } from './registry-client.ts';
 
 const MAX_PAGES = 100;
-
-/** An entry of an index of referrers. */
-export interface Referrer extends Descriptor {
-  readonly artifactType?: string;
-}
 
 /** A list of referrers as a registry gave it. */
 export interface ReferrerList {

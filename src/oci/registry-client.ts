@@ -1,37 +1,21 @@
 import type { Descriptor } from '../notary/index.ts';
 import { printable } from '../transport/index.ts';
+import type { ArtifactStore, Manifest, Referrer, ReferrerDetails } from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
+import { changeFallbackIndex } from './fallback-index.ts';
 import { type HttpAnswer, statusError } from './http.ts';
 import { nextLink } from './link-header.ts';
+import { MANIFEST_TYPES, MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_INDEX, mediaTypeInside } from './media-types.ts';
 import { formatReference, type Reference, repositoryName } from './reference.ts';
+import { listReferrers } from './referrers.ts';
 import { RegistrySession, type RegistrySessionOptions } from './registry-session.ts';
 
-export const MEDIA_TYPE_OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-export const MEDIA_TYPE_OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-export const MEDIA_TYPE_OCI_ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
-
-/** notary.md A6. */
-export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-
-/** What a reference may resolve to: a login page of some proxy is no image. */
-const MANIFEST_TYPES: ReadonlySet<string> = new Set([
-  MEDIA_TYPE_OCI_INDEX,
-  MEDIA_TYPE_OCI_MANIFEST,
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-  MEDIA_TYPE_OCI_ARTIFACT,
-]);
 const ACCEPT = [...MANIFEST_TYPES].join(', ');
 
-/** A manifest with the descriptor that names it. */
-export interface Manifest {
-  readonly descriptor: Descriptor;
-  readonly bytes: Buffer;
-}
-
 /** The distribution-spec operations that signing and verifying need. Each rejects with OciError. */
-export class RegistryClient {
+export class RegistryClient implements ArtifactStore {
+  readonly signatureForm = 'artifactType';
   readonly #session: RegistrySession;
   /** For one operation, milliseconds. */
   readonly timeoutMs: number;
@@ -135,6 +119,32 @@ export class RegistryClient {
     if (next.origin !== origin)
       throw new OciError('InvalidAnswer', `${what}: the Link header leads to another origin, which is refused`);
     return next.href;
+  }
+
+  /** What refers to a subject, by the Referrers API or the tag schema (notary.md A4, A5). */
+  listReferrers(
+    reference: Reference,
+    subject: Descriptor,
+    filter: { readonly artifactType: string; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<readonly Referrer[]> {
+    return listReferrers(this, reference, subject, filter, signal);
+  }
+
+  /** Uploads a manifest by digest; where the registry did not take note of its subject, the fallback index too (A5). */
+  async pushReferrer(
+    reference: Reference,
+    bytes: Uint8Array,
+    mediaType: string,
+    { subject, artifactType, annotations }: ReferrerDetails,
+    signal: AbortSignal,
+  ): Promise<Descriptor> {
+    const pushed = await this.pushManifest(reference, bytes, mediaType, undefined, signal);
+    if (!pushed.subjectAccepted) {
+      const add = { ...pushed.descriptor, artifactType, annotations };
+      await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
+    }
+    return pushed.descriptor;
   }
 
   /** Uploads a blob in one piece, unless the registry has it. */
@@ -258,14 +268,4 @@ function mediaTypeOf(answer: HttpAnswer, isAddressed: boolean, what: string): st
   if (inside !== undefined && inside !== mediaType)
     throw new OciError('InvalidAnswer', `${what}: Content-Type ${mediaType} contradicts the manifest's own mediaType`);
   return mediaType;
-}
-
-function mediaTypeInside(bytes: Buffer): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
-    const found = typeof parsed === 'object' && parsed !== null && 'mediaType' in parsed ? parsed.mediaType : undefined;
-    return typeof found === 'string' ? found : undefined;
-  } catch {
-    return undefined;
-  }
 }

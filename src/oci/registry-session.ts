@@ -247,6 +247,6 @@ function tokenKey(reference: Reference, actions: string): string {
 function plainHTTPRefused(what: string, host: string): OciError {
   return new OciError(
     'PlainHTTPRefused',
-    `${what}: ${host} would be spoken to over plain HTTP, which is refused; the setting --plain-http-hosts lists exceptions`,
+    `${what}: ${host} would be spoken to over plain HTTP, which is refused unless it is allowed for this host (operator: --plain-http-hosts; command: --plain-http)`,
   );
 }

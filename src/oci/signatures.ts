@@ -1,15 +1,16 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor } from '../notary/index.ts';
+import type { ArtifactStore } from './artifact-store.ts';
 import { isGone, OciError } from './error.ts';
 import { changeFallbackIndex, namesDigest, readFallbackIndex } from './fallback-index.ts';
+import { MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
 import { type Reference, repositoryName } from './reference.ts';
-import { listReferrers } from './referrers.ts';
-import { MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_MANIFEST, type RegistryClient } from './registry-client.ts';
+import type { RegistryClient } from './registry-client.ts';
 import { createSignatureManifest, EMPTY_CONFIG, readSignatureManifest } from './signature-manifest.ts';
 
 /** notary.md A6. */
 const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
 
-/** A signature as the registry holds it: its manifest is checked, its envelope read but not parsed. */
+/** A signature as its store holds it: its manifest is checked, its envelope read but not parsed. */
 export interface SignatureArtifact {
   readonly manifest: Descriptor;
   readonly envelope: Uint8Array;
@@ -18,16 +19,16 @@ export interface SignatureArtifact {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The signatures that a registry lists for an image, up to a limit (notary.md A4, A7). */
+/** The signatures that a store lists for an image, up to a limit (notary.md A4, A7). */
 export async function listSignatures(
-  client: RegistryClient,
+  client: ArtifactStore,
   reference: Reference,
   subject: Descriptor,
   options: { readonly max: number },
   signal: AbortSignal,
 ): Promise<{ readonly signatures: readonly Descriptor[]; readonly truncated: boolean }> {
   const filter = { artifactType: ARTIFACT_TYPE_NOTATION, limit: options.max + 1 };
-  const found = await listReferrers(client, reference, subject, filter, signal);
+  const found = await client.listReferrers(reference, subject, filter, signal);
   return { signatures: found.slice(0, options.max), truncated: found.length > options.max };
 }
 
@@ -36,7 +37,7 @@ export async function listSignatures(
  * @throws OciError; `isContentFault` tells bad content from a fault of the registry
  */
 export async function fetchSignature(
-  client: RegistryClient,
+  client: ArtifactStore,
   reference: Reference,
   subject: Descriptor,
   signature: Descriptor,
@@ -50,14 +51,14 @@ export async function fetchSignature(
   } catch (error) {
     if (!(error instanceof OciError) || !isGone(error)) throw error;
     // An entry that leads nowhere is one unreadable signature (A8), not an outage.
-    throw new OciError('InvalidAnswer', `${what}: listed, but the registry does not have it (${error.registryCode})`, {
+    throw new OciError('InvalidAnswer', `${what}: listed, but it is not there (${error.registryCode})`, {
       cause: error,
     });
   }
 }
 
 async function readManifest(
-  client: RegistryClient,
+  client: ArtifactStore,
   { registry, repository }: Reference,
   subject: Descriptor,
   signature: Descriptor,
@@ -81,12 +82,11 @@ function descriptorOf({ mediaType, digest, size }: Descriptor): Descriptor {
 }
 
 /**
- * Pushes a signature beside its image (notary.md A1, A3, A5): blob, config, manifest by digest; then, where the
- * registry did not take note of the subject, the fallback index.
+ * Pushes a signature beside its image (notary.md A1, A3, A5): blob, config, manifest.
  * @returns the descriptor of the signature manifest
  */
 export async function pushSignature(
-  client: RegistryClient,
+  client: ArtifactStore,
   reference: Reference,
   subject: Descriptor,
   signature: {
@@ -98,14 +98,9 @@ export async function pushSignature(
 ): Promise<Descriptor> {
   const layer = await client.pushBlob(reference, signature.envelope, signature.mediaType, signal);
   await client.pushBlob(reference, Buffer.from('{}'), EMPTY_CONFIG.mediaType, signal);
-  const manifest = createSignatureManifest(subject, layer, signature.annotations);
-  const pushed = await client.pushManifest(reference, manifest, MEDIA_TYPE_OCI_MANIFEST, undefined, signal);
-  if (!pushed.subjectAccepted) {
-    const { annotations } = signature;
-    const add = { ...pushed.descriptor, artifactType: ARTIFACT_TYPE_NOTATION, annotations };
-    await changeFallbackIndex(client, reference, subject.digest, { add }, signal);
-  }
-  return pushed.descriptor;
+  const manifest = createSignatureManifest(subject, layer, signature.annotations, client.signatureForm);
+  const details = { subject, artifactType: ARTIFACT_TYPE_NOTATION, annotations: signature.annotations };
+  return client.pushReferrer(reference, manifest, MEDIA_TYPE_OCI_MANIFEST, details, signal);
 }
 
 /**

@@ -5,6 +5,8 @@ import {
   parseCertificatesPem,
   parseEnvelope,
   parsePrivateKeyPem,
+  type RequestTimestamp,
+  type SignatureFormat,
   signatureAnnotations,
   signEnvelope,
 } from '../notary/index.ts';
@@ -15,6 +17,9 @@ export interface KeySignerInput {
   readonly certificatePem: string;
   /** PEM (tls.key). */
   readonly privateKeyPem: string;
+  readonly format: SignatureFormat;
+  /** Has each signature time-stamped (notary.md I); what it rejects with fails the signing. */
+  readonly requestTimestamp?: RequestTimestamp;
   readonly signingAgent: string;
 }
 
@@ -33,16 +38,19 @@ export function createKeySigner(input: KeySignerInput): Signer {
     name: distinguishedNameOf(leaf),
     claimProvenBy: 'integrity',
     claims: (envelope) => envelope.certificates[0]?.publicKey.equals(leaf.publicKey) === true,
-    sign: async ({ subject, userMetadata, expiryMs, now }) => {
+    sign: async ({ subject, userMetadata, expiryMs, now }, signal) => {
       const { bytes, mediaType } = await signEnvelope({
         subject,
         ...(userMetadata === undefined ? {} : { userMetadata }),
         key,
         certificates: [...certificates],
-        format: 'JWS',
+        format: input.format,
         signingTime: now,
         ...(expiryMs === undefined ? {} : { expiry: new Date(now.getTime() + expiryMs) }),
         signingAgent: input.signingAgent,
+        ...(input.requestTimestamp === undefined
+          ? {}
+          : { timestamp: { request: input.requestTimestamp, now, signal } }),
       });
       return {
         bytes,

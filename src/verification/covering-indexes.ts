@@ -1,12 +1,12 @@
 import type { Descriptor } from '../notary/index.ts';
 import {
+  type ArtifactStore,
   entryFor,
   formatReference,
   isGone,
   OciError,
   parseReference,
   type Reference,
-  type RegistryClient,
   repositoryName,
 } from '../oci/index.ts';
 import { shortDigest } from './evaluation.ts';
@@ -57,7 +57,7 @@ export class CoveringIndexes {
    * only us (it throttles, say) is none where the reference was answered before
    */
   async ask(
-    client: RegistryClient,
+    client: ArtifactStore,
     key: ImageKey,
     image: Descriptor,
     references: readonly Reference[],
@@ -84,7 +84,7 @@ export class CoveringIndexes {
 
 /** Keeps the index that a reference names, where it lists the image; else a sentence that says what is there. */
 async function askOne(
-  client: RegistryClient,
+  client: ArtifactStore,
   reference: Reference,
   image: Descriptor,
   indexes: Map<string, Descriptor>,

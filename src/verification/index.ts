@@ -1,5 +1,12 @@
 export { type Clock, systemClock } from './clock.ts';
-export { causeOf, type EvaluatedSignature, type ImageEvaluation, registryCause, shortDigest } from './evaluation.ts';
+export {
+  causeOf,
+  type EvaluatedSignature,
+  type ImageEvaluation,
+  isRegistryCause,
+  registryCause,
+  shortDigest,
+} from './evaluation.ts';
 export { type ImageKey, imageKey, referenceOf } from './image.ts';
 export { ImageVerifier, type ImageVerifierOptions, type VerifyRequest } from './image-verifier.ts';
 export {
@@ -12,5 +19,6 @@ export {
 } from './policy-set.ts';
 export { RevocationSweep, type RevocationSweepOptions } from './revocation-sweep.ts';
 export { passes } from './signature-judge.ts';
+export { type CheckSummary, type SignatureSummary, summarizeSignature } from './signature-summary.ts';
 export { TrustStoreSet } from './trust-store-set.ts';
 export { imageVerdict, type VerdictListener, VerdictStore } from './verdict-store.ts';

@@ -6,12 +6,12 @@ import {
   verifySignature,
 } from '../notary/index.ts';
 import {
+  type ArtifactStore,
   fetchSignature,
   isContentFault,
   listSignatures,
   OciError,
   type Reference,
-  type RegistryClient,
   repositoryName,
   type SignatureArtifact,
 } from '../oci/index.ts';
@@ -40,7 +40,7 @@ export interface SignatureJudgeOptions {
 export interface JudgeRequest {
   /** An image by digest. */
   readonly reference: Reference & { readonly digest: string };
-  readonly client: RegistryClient;
+  readonly client: ArtifactStore;
   /** `registry`: ask which signatures there are; `kept`: ask only where nothing is kept yet. */
   readonly list: 'registry' | 'kept';
   /** Try every signature of the image itself, also behind one that passes. */

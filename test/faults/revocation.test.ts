@@ -7,11 +7,11 @@ import {
   parseTrustPolicyDocument,
   type SignatureOutcome,
   verifySignature,
-  verifyTimestampNotSupported,
 } from '../../src/notary/index.ts';
 import { createHttpFetch } from '../../src/pki/index.ts';
 import { createDispatcher } from '../../src/transport/index.ts';
 import { forgeJws, SUBJECT } from '../support/forge-jws.ts';
+import { verifyTimestampOffline } from '../support/no-network.ts';
 import {
   type CertificateState,
   type PkiServer,
@@ -69,7 +69,7 @@ function verify(chain: ServedChain): Promise<SignatureOutcome> {
     now,
     plugins: [],
     checkRevocation: createRevocationChecker(checkChain),
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: verifyTimestampOffline(),
     signal: AbortSignal.timeout(60_000),
   });
 }

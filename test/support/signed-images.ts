@@ -1,4 +1,4 @@
-import { type Descriptor, parseTrustStore, verifyTimestampNotSupported } from '../../src/notary/index.ts';
+import { type Descriptor, parseTrustStore } from '../../src/notary/index.ts';
 import {
   anonymous,
   type CredentialProvider,
@@ -9,7 +9,7 @@ import {
 import { createDispatcher } from '../../src/transport/index.ts';
 import { createPolicySet, type ImageEvaluation, ImageVerifier } from '../../src/verification/index.ts';
 import type { PushedImage } from './images.ts';
-import { checkRevocationOffline } from './no-network.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from './no-network.ts';
 
 /** A client of registries on this machine, which speak plain HTTP. */
 export function localClient(
@@ -86,7 +86,7 @@ export function evaluate(
     findTrustStore: (kind, name) => (kind === type && name === 'acme' ? store : undefined),
     plugins: [],
     checkRevocation: checkRevocationOffline(),
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: verifyTimestampOffline(),
     clock: () => now ?? new Date(),
     maxSignatures,
     keptListMaxAgeMs: 0,

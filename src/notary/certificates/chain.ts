@@ -22,7 +22,7 @@ export function checkChain(certificates: readonly X509Certificate[], purpose: Le
   checkOrder(certificates);
   for (const certificate of certificates) checkKnownExtensions(certificate);
   // The issuer at index 1 has no certificate authority below it, the next has one, and so on.
-  for (const [below, issuer] of certificates.slice(1).entries()) checkIssuerUsage(issuer, below);
+  for (const [below, issuer] of certificates.slice(1).entries()) checkIssuerUsage(issuer, below, purpose);
   checkLeafUsage(leaf, purpose);
 }
 

@@ -70,7 +70,7 @@ export function checkKnownExtensions(certificate: X509Certificate): void {
  * What a certificate needs to issue others (notary.md E3).
  * @param authoritiesBelow how many certificate authorities stand between it and the leaf
  */
-export function checkIssuerUsage(certificate: X509Certificate, authoritiesBelow: number): void {
+export function checkIssuerUsage(certificate: X509Certificate, authoritiesBelow: number, purpose: LeafPurpose): void {
   const fields = parseCertificate(certificate);
   const constraints = basicConstraintsOf(fields);
   if (constraints?.ca !== true) {
@@ -84,7 +84,7 @@ export function checkIssuerUsage(certificate: X509Certificate, authoritiesBelow:
       `pathLen ${constraints.pathLength} allows fewer than the ${authoritiesBelow} certificate authorities below it`,
     );
   }
-  requireUsage(certificate, fields, 'keyCertSign', 'E3');
+  requireUsage(certificate, fields, 'keyCertSign', 'E3', purpose);
 }
 
 /** What a leaf needs (notary.md E4 and E5; E7 for time stamping). */
@@ -94,7 +94,7 @@ export function checkLeafUsage(leaf: X509Certificate, purpose: LeafPurpose): voi
   if (basicConstraintsOf(fields)?.ca === true) {
     throw invalid(rule, leaf, 'the leaf must not be a certificate authority');
   }
-  const usages = requireUsage(leaf, fields, 'digitalSignature', rule);
+  const usages = requireUsage(leaf, fields, 'digitalSignature', rule, purpose);
   const forbidden = LEAF_FORBIDDEN_USAGES.filter((usage) => usages.has(usage));
   if (forbidden.length > 0) {
     throw invalid(rule, leaf, `keyUsage of the leaf must not have ${forbidden.join(', ')}`);
@@ -135,10 +135,12 @@ function requireUsage(
   fields: ParsedCertificate,
   usage: KeyUsage,
   rule: string,
+  purpose: LeafPurpose,
 ): ReadonlySet<KeyUsage> {
   const found = keyUsageOf(fields);
   if (found === undefined) throw invalid(rule, certificate, 'keyUsage is missing');
-  if (!found.critical) throw invalid(rule, certificate, 'keyUsage must be critical');
+  // Of time stamping authorities E7 asks only that it is present.
+  if (!found.critical && purpose !== 'timeStamping') throw invalid(rule, certificate, 'keyUsage must be critical');
   if (!found.usages.has(usage)) throw invalid(rule, certificate, `keyUsage must have ${usage}`);
   return found.usages;
 }

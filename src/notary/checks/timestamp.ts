@@ -1,11 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
 import { distinguishedNameOf } from '../certificates/distinguished-name.ts';
+import { MAX_AHEAD_MS } from '../clock-skew.ts';
 import { formatRfc3339 } from '../encoding.ts';
 import type { CheckResult } from '../outcome.ts';
+import type { TimestampRange } from '../timestamp/timestamp.ts';
 import type { CheckContext } from '../verify.ts';
-
-/** A signing authority's clock may be ahead of ours by this much (notary.md D). */
-export const MAX_AHEAD_MS = 5 * 60_000;
 
 type Rest = Omit<CheckResult, 'type' | 'action'>;
 
@@ -71,28 +70,44 @@ async function checkTimestamp(context: CheckContext): Promise<Rest> {
   const stamp = await verifyTimestamp(envelope, roots, { now, signal });
   switch (stamp.status) {
     case 'unknown':
-      return {
-        result: 'unknown',
-        code: stamp.notSupportedYet === true ? 'NotSupportedYet' : 'TimestampFailed',
-        reason: stamp.reason,
-      };
+      // Where the time itself will not do, nothing that a responder says can mend it.
+      return (
+        (stamp.range === undefined ? undefined : outsideValidity(envelope.certificates, stamp.range)) ?? {
+          result: 'unknown',
+          code: 'TimestampFailed',
+          reason: stamp.reason,
+        }
+      );
     case 'invalid':
       // The root of this timestamp may be in the store that is missing.
-      return unavailable ?? failed(stamp.reason);
-    case 'valid': {
-      const range = `between ${formatRfc3339(stamp.notBefore)} and ${formatRfc3339(stamp.notAfter)}`;
-      const outside = envelope.certificates.find(
-        (certificate) => !isValidAt(certificate, stamp.notBefore) || !isValidAt(certificate, stamp.notAfter),
+      if (stamp.dependsOnRoots === true && unavailable !== undefined) return unavailable;
+      return { ...failed(stamp.reason), ...until(stamp.validUntil) };
+    case 'valid':
+      return (
+        outsideValidity(envelope.certificates, stamp) ?? {
+          result: 'passed',
+          reason: `timestamped ${describeRange(stamp)}`,
+          ...until(stamp.validUntil),
+        }
       );
-      return outside === undefined
-        ? {
-            result: 'passed',
-            reason: `timestamped ${range}`,
-            ...(stamp.validUntil === undefined ? {} : { validUntil: stamp.validUntil }),
-          }
-        : failed(`${describe(outside)} was not valid when the signature was timestamped, ${range}`);
-    }
   }
+}
+
+function outsideValidity(certificates: readonly X509Certificate[], range: TimestampRange): Rest | undefined {
+  const outside = certificates.find(
+    (certificate) => !isValidAt(certificate, range.notBefore) || !isValidAt(certificate, range.notAfter),
+  );
+  return outside === undefined
+    ? undefined
+    : failed(`${describe(outside)} was not valid when the signature was timestamped, ${describeRange(range)}`);
+}
+
+function until(validUntil: Date | undefined): Pick<CheckResult, 'validUntil'> {
+  return validUntil === undefined ? {} : { validUntil };
+}
+
+function describeRange({ notBefore, notAfter }: TimestampRange): string {
+  return `between ${formatRfc3339(notBefore)} and ${formatRfc3339(notAfter)}`;
 }
 
 /** RFC 5280 §4.1.2.5: from notBefore through notAfter, both included. */

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import {
   type DerValue,
   derError,
@@ -9,7 +10,8 @@ import {
   TAG,
 } from '../certificates/der.ts';
 import { EXTENSION_OID } from '../certificates/extensions.ts';
-import type { ParsedCertificate } from '../certificates/parsed-certificate.ts';
+import { type ParsedCertificate, parseCertificate } from '../certificates/parsed-certificate.ts';
+import { NotaryError } from '../error.ts';
 import { ALL_REASONS, type Reasons, reasonsOf } from './reasons.ts';
 
 /** More addresses than these of one kind in one certificate are not followed (notary.md H7). */
@@ -56,6 +58,20 @@ export function revocationSourcesOf({ extensions }: ParsedCertificate): Revocati
     ...(points === undefined ? {} : { distributionPoints: readDistributionPoints(points.value) }),
     freshest: freshest === undefined ? [] : readDistributionPoints(freshest.value),
   };
+}
+
+/**
+ * Whether a certificate names an OCSP responder or a CRL, so that it can be revoked at all (notary.md H1). One that
+ * names them in a way that cannot be read does.
+ */
+export function namesRevocationSource(certificate: X509Certificate): boolean {
+  try {
+    const { ocsp, distributionPoints } = revocationSourcesOf(parseCertificate(certificate));
+    return ocsp !== undefined || distributionPoints !== undefined;
+  } catch (error) {
+    if (error instanceof NotaryError) return true;
+    throw error;
+  }
 }
 
 /** Reads CRLDistributionPoints, which is what freshestCRL is too. @throws NotaryError InvalidCertificate */

@@ -2,27 +2,44 @@ import type { X509Certificate } from 'node:crypto';
 import type { Envelope } from '../envelope/envelope.ts';
 import type { RevocationContext } from '../revocation/revocation.ts';
 
+/** The time that a timestamp shows: genTime less and plus its accuracy. */
+export interface TimestampRange {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
 /** What the verification of an RFC 3161 countersignature found (notary.md I). */
 export type TimestampResult =
-  | {
+  | (TimestampRange & {
       readonly status: 'valid';
-      /** genTime less and plus its accuracy. */
-      readonly notBefore: Date;
-      readonly notAfter: Date;
       /** From when on the answer no longer stands: the revocation data of the authority runs out. */
       readonly validUntil?: Date;
+    })
+  | {
+      readonly status: 'invalid';
+      /** One sentence for a person, with the rule. */
+      readonly reason: string;
+      /** Nothing is wrong with the token itself: other roots might trust its authority. */
+      readonly dependsOnRoots?: true;
+      /** When time alone may change this: a genTime ahead of the clock comes near, a hold ends. */
+      readonly validUntil?: Date;
     }
-  | { readonly status: 'invalid'; readonly reason: string }
-  | { readonly status: 'unknown'; readonly reason: string; readonly notSupportedYet?: true };
+  | {
+      /** All is well, but the revocation of the authority could not be determined. */
+      readonly status: 'unknown';
+      readonly reason: string;
+      /** What the timestamp shows if nothing is revoked. */
+      readonly range?: TimestampRange;
+    };
 
 /** The seam for RFC 3161: verifies the token of the envelope against the roots of the named tsa stores. */
 export type TimestampVerifier = (
-  envelope: Envelope,
+  envelope: Pick<Envelope, 'timestampToken' | 'signature'>,
   tsaRoots: readonly X509Certificate[],
   context: RevocationContext,
 ) => Promise<TimestampResult>;
 
-/** Hashes of RFC 3161 message imprints: that of the signature's own algorithm. */
+/** Hashes of RFC 3161 message imprints: when signing, that of the signature's own algorithm. */
 export type TimestampHash = 'sha256' | 'sha384' | 'sha512';
 
 /**

@@ -115,7 +115,8 @@ function checkScopes(scopes: readonly string[] | undefined, label: string): read
   return scopes;
 }
 
-function isRepositoryScope(scope: string): boolean {
+/** Whether a text is a scope that names one repository: `registry/repository` (F2). */
+export function isRepositoryScope(scope: string): boolean {
   const slash = scope.indexOf('/');
   if (slash === -1 || scope.length > MAX_SCOPE_LENGTH) return false;
   const registry = scope.slice(0, slash);

@@ -1,8 +1,16 @@
-import { type SignatureFormat, signatureAnnotations, signEnvelope } from '../../../src/notary/index.ts';
+import { randomBytes } from 'node:crypto';
+import {
+  createChainRevocationChecker,
+  createTimestampRequester,
+  type SignatureFormat,
+  type SignEnvelopeInput,
+  signatureAnnotations,
+  signEnvelope,
+} from '../../../src/notary/index.ts';
 import type { Judge } from '../../support/judge.ts';
 import type { Chain, KeyType } from '../../support/pki.ts';
 import type { ChainLength } from './chains.ts';
-import { verifyOurs } from './ours.ts';
+import { fetch, verifyOurs } from './ours.ts';
 import type { Place, PlacedImage } from './places.ts';
 import type { StoreFiles } from './trust.ts';
 
@@ -12,19 +20,22 @@ export interface Variant {
   readonly length: ChainLength;
   readonly expirySeconds?: number;
   readonly userMetadata?: Readonly<Record<string, string>>;
+  /** Time-stamped when signed, and the policy asks for it. */
+  readonly timestamp?: true;
 }
 
 export const VARIANTS: readonly Variant[] = [
   { name: 'plain', length: 3 },
   { name: 'expiry', length: 3, expirySeconds: 3600 },
   { name: 'metadata', length: 3, userMetadata: { 'build.id': '4711', 'with space': 'ünïcode "quoted" <&>' } },
+  { name: 'timestamp', length: 3, timestamp: true },
   { name: 'chain of 1', length: 1 },
   { name: 'chain of 2', length: 2 },
   { name: 'chain of 3', length: 3 },
   { name: 'chain of 4', length: 4 },
 ];
 
-export const FORMATS: readonly SignatureFormat[] = ['JWS'];
+export const FORMATS: readonly SignatureFormat[] = ['JWS', 'COSE'];
 
 /** What a cell of the matrix works with. */
 export interface CellInput {
@@ -34,6 +45,9 @@ export interface CellInput {
   readonly format: SignatureFormat;
   readonly variant: Variant;
   readonly chain: Chain;
+  /** Address of the time stamping authority, and its root. */
+  readonly timestampUrl: string;
+  readonly timestampRoot: Chain['certificates'][number];
   /** The folder of the trust stores, for notation-go, and the same stores for Sealwatch. */
   readonly storesFolder: string;
   readonly stores: StoreFiles;
@@ -44,6 +58,9 @@ export function storeName(keyType: KeyType, length: ChainLength): string {
   return `ca:${keyType}-${length}`;
 }
 
+/** The store that holds the root of the time stamping authority. */
+export const TSA_STORE = 'tsa:interop';
+
 function policyOf({ keyType, variant }: CellInput, { scope }: PlacedImage) {
   return {
     version: '1.0',
@@ -52,7 +69,7 @@ function policyOf({ keyType, variant }: CellInput, { scope }: PlacedImage) {
         name: 'interop',
         registryScopes: [scope],
         signatureVerification: { level: 'strict' },
-        trustStores: [storeName(keyType, variant.length)],
+        trustStores: [storeName(keyType, variant.length), ...(variant.timestamp === true ? [TSA_STORE] : [])],
         trustedIdentities: [`x509.subject: C=US, ST=WA, O=Acme, CN=Signer ${keyType}`],
       },
     ],
@@ -72,6 +89,9 @@ export async function theySignWeVerify(input: CellInput): Promise<string | undef
     chain: chain.pem,
     ...(expirySeconds === undefined ? {} : { expirySeconds }),
     ...(userMetadata === undefined ? {} : { userMetadata }),
+    ...(variant.timestamp === undefined
+      ? {}
+      : { timestampUrl: input.timestampUrl, timestampRoots: input.timestampRoot.toString() }),
   });
   if (!signed.ok) return `notation-go cannot sign: ${signed.error}`;
   const [found, ...others] = await image.list();
@@ -87,15 +107,30 @@ export async function theySignWeVerify(input: CellInput): Promise<string | undef
   if (verdict !== 'Trusted') return `${verdict}: ${decisive?.reason}`;
   if (envelope?.format !== format) return `expected ${format}, found ${envelope?.format}`;
   if (envelope.certificates.length !== variant.length) return `${envelope.certificates.length} certificates`;
+  if ((envelope.timestampToken !== undefined) !== (variant.timestamp === true)) return 'is the timestamp there?';
   const life = (envelope.expiry?.getTime() ?? 0) - (envelope.signingTime?.getTime() ?? 0);
   if (expirySeconds !== undefined && life !== expirySeconds * 1000) return `expires ${life} ms after signing`;
   if (expirySeconds === undefined && envelope.expiry !== undefined) return 'has an expiry that nobody asked for';
   return undefined;
 }
 
+function timestampOf(
+  { timestampUrl, timestampRoot }: CellInput,
+  now: Date,
+): NonNullable<SignEnvelopeInput['timestamp']> {
+  const request = createTimestampRequester({
+    fetch,
+    url: timestampUrl,
+    tsaRoots: [timestampRoot],
+    randomBytes,
+    checkChainRevocation: createChainRevocationChecker({ fetch, refreshMs: 60_000 }),
+  });
+  return { request, now, signal: AbortSignal.timeout(20_000) };
+}
+
 /** Sealwatch signs, notation-go verifies. @returns what went wrong, or undefined */
 export async function weSignTheyVerify(input: CellInput): Promise<string | undefined> {
-  const { judge, place, variant, chain } = input;
+  const { judge, place, format, variant, chain } = input;
   const image = await place.createImage();
   const signingTime = new Date();
   const { expirySeconds, userMetadata } = variant;
@@ -103,11 +138,12 @@ export async function weSignTheyVerify(input: CellInput): Promise<string | undef
     subject: image.subject,
     key: chain.key,
     certificates: chain.certificates,
-    format: 'JWS',
+    format,
     signingTime,
     signingAgent: 'sealwatch/conformance',
     ...(expirySeconds === undefined ? {} : { expiry: new Date(signingTime.getTime() + expirySeconds * 1000) }),
     ...(userMetadata === undefined ? {} : { userMetadata }),
+    ...(variant.timestamp === undefined ? {} : { timestamp: timestampOf(input, signingTime) }),
   });
   await image.push({
     envelope: bytes,

@@ -1,17 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTsaChain } from '../../support/forge-timestamp.ts';
 import { type Judge, startJudge } from '../../support/judge.ts';
 import { KEY_TYPES, type KeyType } from '../../support/pki.ts';
 import { REGISTRY_KINDS } from '../../support/registries.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.ts';
-import { type CellInput, FORMATS, storeName, theySignWeVerify, VARIANTS, weSignTheyVerify } from './cells.ts';
+import { startTsaServer, type TsaServer } from '../../support/tsa-server.ts';
+import {
+  type CellInput,
+  FORMATS,
+  storeName,
+  TSA_STORE,
+  theySignWeVerify,
+  VARIANTS,
+  weSignTheyVerify,
+} from './cells.ts';
 import { CHAIN_LENGTHS, type ChainsOfKey, createInteropChains } from './chains.ts';
-import { type Place, registryPlace } from './places.ts';
+import { layoutPlace, type Place, registryPlace } from './places.ts';
 import { formatMatrix } from './table.ts';
 import { writeStores } from './trust.ts';
 
 let judge: Judge;
 let folder: TemporaryFolder;
 let chains: ReadonlyMap<KeyType, ChainsOfKey>;
+let tsa: TsaServer;
 let places: readonly Place[] = [];
 let stores: Record<string, readonly string[]> = {};
 /** By `row/column`: a mark for each place, notation-go signing, then a mark for each place, Sealwatch signing. */
@@ -19,21 +30,24 @@ const marks = new Map<string, readonly boolean[]>();
 
 beforeAll(async () => {
   folder = await temporaryFolder('interop');
-  [judge, chains, places] = await Promise.all([
+  [judge, tsa, chains, places] = await Promise.all([
     startJudge(),
+    createTsaChain().then((chain) => startTsaServer({ tsa: chain })),
     createInteropChains(),
-    Promise.all(REGISTRY_KINDS.map((kind) => registryPlace(kind))),
+    Promise.all([...REGISTRY_KINDS.map((kind) => registryPlace(kind)), layoutPlace()]),
   ]);
   stores = Object.fromEntries(
     [...chains].flatMap(([type, of]) =>
       CHAIN_LENGTHS.map((length) => [storeName(type, length), [of[length].rootPem]] as const),
     ),
   );
+  stores = { ...stores, [TSA_STORE]: [tsa.tsa.rootPem] };
   await writeStores(folder.path, stores);
 });
 
 afterAll(async () => {
   await judge?.stop();
+  await tsa?.close();
   for (const place of places) await place.stop();
   await folder?.remove();
   printMatrix();
@@ -66,40 +80,46 @@ function printMatrix(): void {
 }
 
 describe.concurrent.each(KEY_TYPES)('with a key of %s', (keyType) => {
-  describe.each(FORMATS)('in %s', (format) => {
-    it.each(VARIANTS)(
-      '$name: what notation-go signs verifies here, and what is signed here verifies there',
-      async (variant) => {
-        const chain = chains.get(keyType)?.[variant.length];
-        if (chain === undefined) throw new Error(`no chain of ${keyType}`);
-        const inputs = places.map(
-          (place): CellInput => ({
-            judge,
-            place,
-            keyType,
-            format,
-            variant,
-            chain,
-            storesFolder: folder.path,
-            stores,
-          }),
-        );
-        const problems = await Promise.all([
-          ...inputs.map(async (input) =>
-            named(`notation-go to Sealwatch, ${input.place.name}`, theySignWeVerify(input)),
-          ),
-          ...inputs.map(async (input) =>
-            named(`Sealwatch to notation-go, ${input.place.name}`, weSignTheyVerify(input)),
-          ),
-        ]);
-        marks.set(
-          `${rowLabel(keyType, format)}/${variant.name}`,
-          problems.map((problem) => problem === undefined),
-        );
-        expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
-      },
-    );
-  });
+  describe.each(FORMATS.map((format) => ({ format, rules: format === 'JWS' ? 'B2, B5, B7' : 'C1, C2, C3, C5' })))(
+    'in $format ($rules)',
+    ({ format }) => {
+      it.each(VARIANTS)(
+        '$name: what notation-go signs verifies here, and what is signed here verifies there',
+        async (variant) => {
+          const chain = chains.get(keyType)?.[variant.length];
+          const timestampRoot = tsa.tsa.certificates.at(-1);
+          if (chain === undefined || timestampRoot === undefined) throw new Error(`no chain of ${keyType}`);
+          const inputs = places.map(
+            (place): CellInput => ({
+              judge,
+              place,
+              keyType,
+              format,
+              variant,
+              chain,
+              timestampUrl: tsa.url,
+              timestampRoot,
+              storesFolder: folder.path,
+              stores,
+            }),
+          );
+          const problems = await Promise.all([
+            ...inputs.map(async (input) =>
+              named(`notation-go to Sealwatch, ${input.place.name}`, theySignWeVerify(input)),
+            ),
+            ...inputs.map(async (input) =>
+              named(`Sealwatch to notation-go, ${input.place.name}`, weSignTheyVerify(input)),
+            ),
+          ]);
+          marks.set(
+            `${rowLabel(keyType, format)}/${variant.name}`,
+            problems.map((problem) => problem === undefined),
+          );
+          expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
+        },
+      );
+    },
+  );
 });
 
 async function named(cell: string, problem: Promise<string | undefined>): Promise<string | undefined> {

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Judge, startJudge } from '../../support/judge.ts';
 import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.ts';
+import { TABLES } from './cases/all.ts';
 import { type Case, questionOf, SCOPE } from './cases/case.ts';
-import { CERTIFICATES } from './cases/certificates.ts';
-import { ENVELOPES } from './cases/envelopes.ts';
-import { HEADERS } from './cases/headers.ts';
-import { TRUST } from './cases/trust.ts';
+import { stopRevocationSite } from './cases/revocation-site.ts';
 import { ourVerdict, theirVerdict, type Verdict } from './verdicts.ts';
 
 let judge: Judge;
@@ -20,6 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await judge?.stop();
+  await stopRevocationSite();
   await folder?.remove();
 });
 
@@ -36,16 +35,9 @@ async function bothVerdicts(each: Case): Promise<{ readonly ours: Verdict; reado
 
 const ACCEPTED = { accepted: true, reason: '' };
 
-describe.each([
-  ['envelopes', ENVELOPES],
-  ['headers', HEADERS],
-  ['certificates', CERTIFICATES],
-  ['trust', TRUST],
-] as const)('%s', (_, cases) => {
+describe.each(TABLES)('%s', (_, cases) => {
   it.each(cases)('$name is $expected.kind ($rule)', async (each) => {
     const { ours, theirs } = await bothVerdicts(each);
-    if (process.env['SHOW'] === '1')
-      console.log(JSON.stringify([each.name, each.rule, each.expected.kind, ours, theirs]));
     const { expected } = each;
     if ('at' in expected && (expected.at === 'integrity' || expected.at === 'policy')) {
       expect(ours.reason).toMatch(expected.says ?? new RegExp(`\\(notary\\.md ${each.rule}\\)`));

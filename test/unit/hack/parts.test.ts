@@ -16,14 +16,14 @@ describe('the test command', () => {
       mkdirSync(join(root, 'test', folder), { recursive: true });
     writeFileSync(join(root, 'test/unit/notary/verify.test.ts'), '');
     writeFileSync(join(root, 'test/integration/helper.ts'), '');
-    expect(allParts(root).map(({ name }) => name)).toEqual(['types', 'lint', 'layering', 'unit', 'image']);
+    expect(allParts(root).map(({ name }) => name)).toEqual(['types', 'lint', 'layering', 'rules', 'unit', 'image']);
   });
 
   it('refuses a part that it does not know, with those that it knows', () => {
     const { status, stderr } = runTests('types', 'nonsense');
     expect(status).toBe(64);
     expect(stderr).toMatch(/^no part nonsense\n/);
-    expect(stderr).toContain('types, lint, layering, unit');
+    expect(stderr).toContain('types, lint, layering, rules, unit');
   });
 
   it('runs the parts named alone, and ends with the counts on a line of their own', () => {

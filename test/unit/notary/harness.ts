@@ -6,10 +6,9 @@ import {
   type TrustStoreCertificates,
   type VerifySignatureInput,
   verifySignature,
-  verifyTimestampNotSupported,
 } from '../../../src/notary/index.ts';
 import { type ForgeOptions, forgeJws, SUBJECT } from '../../support/forge-jws.ts';
-import { checkRevocationOffline } from '../../support/no-network.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from '../../support/no-network.ts';
 import { type Chain, createChain } from '../../support/pki.ts';
 
 export const NOW = new Date('2026-06-15T12:00:00Z');
@@ -83,7 +82,7 @@ export function verify(
     now: NOW,
     plugins: [],
     checkRevocation: checkRevocationOffline(),
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: verifyTimestampOffline(),
     signal: AbortSignal.timeout(10_000),
     ...changes,
   });

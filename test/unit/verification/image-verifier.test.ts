@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { verifyTimestampNotSupported } from '../../../src/notary/index.ts';
 import { anonymous, RegistryClient } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
 import {
@@ -12,7 +11,7 @@ import {
   type VerifyRequest,
 } from '../../../src/verification/index.ts';
 import { type ForgeOptions, forgeJws, rfc3339 } from '../../support/forge-jws.ts';
-import { checkRevocationOffline } from '../../support/no-network.ts';
+import { checkRevocationOffline, verifyTimestampOffline } from '../../support/no-network.ts';
 import { type Chain, createChain, unrelatedKey } from '../../support/pki.ts';
 import { answer, startWireRegistry, type WireRegistry } from '../oci/wire-registry.ts';
 
@@ -48,7 +47,7 @@ class World {
       type === 'ca' && name === 'acme' ? { type, name, certificates: chain.certificates.slice(-1) } : undefined,
     plugins: [],
     checkRevocation: checkRevocationOffline(),
-    verifyTimestamp: verifyTimestampNotSupported,
+    verifyTimestamp: verifyTimestampOffline(),
     clock: () => this.now,
     maxSignatures: 3,
     keptListMaxAgeMs: HOUR_MS,

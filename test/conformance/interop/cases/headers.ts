@@ -1,4 +1,5 @@
 import { rfc3339 } from '../../../support/forge-jws.ts';
+import type { Chain } from '../../../support/pki.ts';
 import {
   accepted,
   type Case,
@@ -40,13 +41,16 @@ function ago(milliseconds: number): string {
 }
 
 /** A signing authority's envelope; its root is in a store of the right type unless told otherwise. */
-function byAuthority(
+export function byAuthority(
   change: (header: Header) => Header = (header) => header,
   time: string = ago(MINUTE_MS),
   store = 'signingAuthority:acme',
+  chain: Chain = CHAIN,
 ): Partial<Question> {
   return {
     ...forged({
+      key: chain.key,
+      certificates: chain.certificates,
       protected: ({ alg, cty }) =>
         change({
           alg,
@@ -57,7 +61,7 @@ function byAuthority(
         }),
     }),
     ...policyWith({ trustStores: [store] }),
-    stores: { [store]: [CHAIN.rootPem] },
+    stores: { [store]: [chain.rootPem] },
   };
 }
 

@@ -1,0 +1,70 @@
+import pino from 'pino';
+import { type Config, ConfigError, parseConfig } from '../config.ts';
+import { SealwatchOperator } from '../operator.ts';
+import { VERSION } from '../version.ts';
+
+/** Exit codes: 0 done, 1 could not start or stop, 64 wrong usage (sysexits.h). */
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 64;
+
+/** Runs the operator until a signal ends it. */
+async function run(config: Config): Promise<number> {
+  const logger = pino({
+    name: 'sealwatch',
+    level: config.logLevel,
+    redact: { paths: ['*.headers', '*.authorization', '*.password', '*.token'], remove: true },
+  });
+  process.on('unhandledRejection', (error) =>
+    logger.error({ err: error }, 'a rejection was not handled; this is a bug, please report it'),
+  );
+  const operator = new SealwatchOperator(config, logger);
+  const ended = Promise.withResolvers<number>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      operator.shutdown().then(
+        () => ended.resolve(0),
+        (error: unknown) => {
+          logger.error({ err: error }, 'could not stop cleanly');
+          ended.resolve(EXIT_FAILURE);
+        },
+      );
+    });
+  }
+  logger.info({ version: VERSION }, 'sealwatch starts');
+  try {
+    await operator.start();
+  } catch (error) {
+    await operator.shutdown();
+    throw error;
+  }
+  return ended.promise;
+}
+
+/**
+ * The operator, by its flags and environment (src/config.ts); ends with SIGTERM or SIGINT.
+ * @param argv without node and script
+ * @returns the exit code: 0 done, 1 could not start or stop, 64 wrong usage
+ */
+export async function operatorCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  try {
+    const parsed = parseConfig(argv, env);
+    switch (parsed.kind) {
+      case 'help':
+        process.stdout.write(parsed.text);
+        return 0;
+      case 'version':
+        process.stdout.write(`${VERSION}\n`);
+        return 0;
+      case 'config':
+        return await run(parsed.config);
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      process.stderr.write(`sealwatch: ${error.message}\nRun with --help for every setting.\n`);
+      return EXIT_USAGE;
+    }
+    process.stderr.write(`sealwatch: could not start: ${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT_FAILURE;
+  }
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { createSignerPlugin, SignerService } from '../aws/index.ts';
+import {
+  createChainRevocationChecker,
+  createRevocationChecker,
+  createTimestampRequester,
+  createTimestampVerifier,
+  parseTrustStore,
+  type RequestTimestamp,
+  type RevocationChecker,
+  type TimestampVerifier,
+  type VerificationPlugin,
+} from '../notary/index.ts';
+import { createHttpFetch } from '../pki/index.ts';
+import { createDispatcher } from '../transport/index.ts';
+import { USER_AGENT } from '../version.ts';
+
+export interface ServiceOptions {
+  /** Addresses that hosts named in certificates may have although they are loopback, link-local or metadata (H7). */
+  readonly allowAddresses?: readonly string[];
+  readonly awsEndpoint?: string;
+}
+
+/** What a command asks beside the registry: revocation services, time stamping authorities, AWS Signer. */
+export interface Services {
+  readonly signer: SignerService;
+  readonly plugins: readonly VerificationPlugin[];
+  readonly checkRevocation: RevocationChecker;
+  readonly verifyTimestamp: TimestampVerifier;
+  /** @throws NotaryError when the roots or the address cannot do */
+  readonly timestampRequester: (url: string, rootsPem: string) => RequestTimestamp;
+  readonly close: () => Promise<void>;
+}
+
+/** Whoever names a host on the command line may mean one on this machine; hosts that certificates name may not be. */
+export const LOOPBACK = ['127.0.0.0/8', '::1/128'] as const;
+/** Answers serve for one run only. */
+const REFRESH_MS = 60 * 60_000;
+
+/** Puts the services together. Connections are made when they are needed. */
+export function createServices({ allowAddresses = [], awsEndpoint }: ServiceOptions): Services {
+  const named = createDispatcher({ allowAddresses: [...LOOPBACK, ...allowAddresses] });
+  const guarded = createDispatcher({ allowAddresses });
+  const checkChainRevocation = createChainRevocationChecker({
+    fetch: createHttpFetch({ dispatcher: guarded, userAgent: USER_AGENT }),
+    refreshMs: REFRESH_MS,
+  });
+  const signer = new SignerService(awsEndpoint === undefined ? {} : { endpoint: awsEndpoint });
+  return {
+    signer,
+    plugins: [createSignerPlugin(signer)],
+    checkRevocation: createRevocationChecker(checkChainRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
+    timestampRequester: (url, rootsPem) =>
+      createTimestampRequester({
+        fetch: createHttpFetch({ dispatcher: named, userAgent: USER_AGENT }),
+        url,
+        tsaRoots: parseTrustStore('tsa', 'given by --timestamp-root', rootsPem).certificates,
+        randomBytes,
+        checkChainRevocation,
+      }),
+    close: async () => {
+      signer.close();
+      await Promise.all([named.close(), guarded.close()]);
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { basename, dirname, resolve } from 'node:path';
+import { ecrCredentials } from '../aws/index.ts';
+import { toldAsRegistryFault } from '../controllers/registry-clients.ts';
+import type { Descriptor } from '../notary/index.ts';
+import {
+  type ArtifactStore,
+  type CredentialProvider,
+  chainCredentials,
+  isDigest,
+  OciLayout,
+  parseReference,
+  type Reference,
+  RegistryClient,
+  repositoryName,
+} from '../oci/index.ts';
+import { createDispatcher, readBounded, TooLargeError } from '../transport/index.ts';
+import { USER_AGENT } from '../version.ts';
+import { dockerConfigOf } from './docker-config.ts';
+import { UsageError } from './failure.ts';
+import { readUserFile } from './files.ts';
+import { type Io, warn } from './io.ts';
+import type { Progress } from './progress.ts';
+import { LOOPBACK } from './services.ts';
+
+/** The flags that say where an image is, and how to get at it. */
+export interface TargetOptions {
+  /** The folder of a layout; absent: a registry. */
+  readonly ociLayout?: string;
+  /** What stands for a layout in trust policies. */
+  readonly scope?: string;
+  readonly plainHttp?: boolean;
+  readonly username?: string;
+  readonly passwordStdin?: boolean;
+  readonly caFile?: string;
+  readonly allowAddresses?: readonly string[];
+}
+
+/** An image that a command is about, and where it is. */
+export interface Target {
+  readonly store: ArtifactStore;
+  /** By tag or digest, as it was given. */
+  readonly reference: Reference;
+  /** Names the image by what it was asked for, or by a digest: `registry/repository@sha256:…`, `folder@sha256:…`. */
+  readonly nameOf: (digest?: string) => string;
+  readonly close: () => Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_PASSWORD_BYTES = 64 * 1024;
+
+/** Opens the registry or layout of an image. Nothing is asked of a registry yet. @throws UsageError; OciError */
+export async function openTarget(text: string, options: TargetOptions, io: Io, progress: Progress): Promise<Target> {
+  return options.ociLayout === undefined
+    ? openRegistry(text, options, io, progress)
+    : openLayout(text, options.ociLayout, options.scope);
+}
+
+async function openLayout(text: string, folder: string, scope: string | undefined): Promise<Target> {
+  if (text === '' || text.length > 1_024)
+    throw new UsageError('REF: with --oci-layout, expected a tag or a digest of the layout');
+  const named = isDigest(text) ? { digest: text } : { tag: text };
+  if (named.tag !== undefined && /^[a-z0-9]+:[0-9a-f]{32,}$/.test(named.tag))
+    throw new UsageError(
+      `REF: expected a sha256, sha384 or sha512 digest, found ${JSON.stringify(text.slice(0, 200))}`,
+    );
+  const path = resolve(folder);
+  const store = await OciLayout.open(path);
+  const slash = scope?.indexOf('/') ?? -1;
+  return {
+    store,
+    // A layout has no name of its own: without a scope, messages name its folder.
+    reference: {
+      registry: scope?.slice(0, slash) ?? dirname(path),
+      repository: scope?.slice(slash + 1) ?? basename(path),
+      ...named,
+    },
+    nameOf: (digest = named.digest) => (digest === undefined ? `${folder}:${text}` : `${folder}@${digest}`),
+    close: async () => undefined,
+  };
+}
+
+async function openRegistry(text: string, options: TargetOptions, io: Io, progress: Progress): Promise<Target> {
+  const reference = parseReference(text);
+  const ca = options.caFile === undefined ? undefined : await readCA(options.caFile);
+  const credentials = await credentialsOf(options, io);
+  const dispatcher = createDispatcher({
+    allowAddresses: [...LOOPBACK, ...(options.allowAddresses ?? [])],
+    ...(ca === undefined ? {} : { ca }),
+  });
+  const store = new RegistryClient({
+    dispatcher,
+    credentials,
+    plainHTTPHosts: (host) => options.plainHttp === true && host === reference.registry,
+    userAgent: USER_AGENT,
+    maxAttempts: 3,
+    timeoutMs: REQUEST_TIMEOUT_MS,
+    onRequest: ({ registry, operation }) => progress.say(`${registry} was asked for ${WORDS[operation] ?? operation}`),
+  });
+  return {
+    store,
+    reference,
+    nameOf: (digest = reference.digest) =>
+      digest === undefined ? `${repositoryName(reference)}:${reference.tag}` : `${repositoryName(reference)}@${digest}`,
+    close: () => dispatcher.close(),
+  };
+}
+
+/** What the registry client calls its requests, for people. */
+const WORDS: Readonly<Record<string, string>> = {
+  manifest: 'a manifest',
+  blob: 'a blob',
+  referrers: 'the list of signatures',
+  token: 'a token',
+  'push-blob': 'an upload',
+  'push-manifest': 'an upload of a manifest',
+};
+
+async function readCA(path: string): Promise<string> {
+  const pem = (await readUserFile(path, '--ca-file')).toString('utf8');
+  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+    throw new UsageError(`--ca-file: ${path}: expected PEM certificates, found none`);
+  return pem;
+}
+
+/** By flags; else those of Docker's config, then of Amazon ECR by the AWS SDK's chain. */
+async function credentialsOf(options: TargetOptions, io: Io): Promise<CredentialProvider> {
+  const { username, passwordStdin = false } = options;
+  if (username !== undefined || passwordStdin) {
+    if (username === undefined || !passwordStdin)
+      throw new UsageError('--username and --password-stdin go together: give both, or docker login before');
+    if (username.includes(':')) throw new UsageError('--username: expected no colon');
+    const password = await readPassword(io);
+    return { credentialsFor: async () => ({ kind: 'basic', username, password }) };
+  }
+  const docker = await dockerConfigOf(io.env);
+  const ecr = toldAsRegistryFault(ecrCredentials({ requestTimeoutMs: REQUEST_TIMEOUT_MS }));
+  return chainCredentials(...(docker === undefined ? [ecr] : [docker, ecr]));
+}
+
+async function readPassword(io: Io): Promise<string> {
+  try {
+    const text = Buffer.from(await readBounded(io.stdin, MAX_PASSWORD_BYTES)).toString('utf8');
+    const password = text.replace(/\r?\n$/, '');
+    if (password !== '') return password;
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    throw new UsageError(`--password-stdin: expected at most ${MAX_PASSWORD_BYTES} bytes on standard input`);
+  }
+  throw new UsageError('--password-stdin: expected the password on standard input, found nothing');
+}
+
+/** What a reference names now, resolved once; a tag is told, since it may name another image the next time. */
+export async function resolveOnce(target: Target, io: Io, progress: Progress): Promise<Descriptor> {
+  progress.say(`resolves ${target.nameOf()}`);
+  const subject = await target.store.resolve(target.reference, io.signal);
+  if (target.reference.digest === undefined) {
+    progress.done();
+    warn(io, `${target.nameOf()} is a tag, which may move: it names ${subject.digest} now; use the digest to be sure`);
+  }
+  return subject;
+}
