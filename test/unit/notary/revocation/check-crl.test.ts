@@ -276,6 +276,14 @@ describe('what a CRL is about (notary.md H4)', () => {
     expect(told(await check(several, { 'http://one': Buffer.from('x'), 'http://two': crl(several) }))).toBe('good');
   });
 
+  it('of all its distribution points together four addresses are asked (H7)', async () => {
+    const addresses = (point: number) => [1, 2, 3].map((i) => `http://crl${i}.example.com/${point}`);
+    const points = [1, 2, 3].map((point) => new DistributionPoint({ distributionPoint: pointName(addresses(point)) }));
+    const { fetch, asked } = network({});
+    expect(told(await check(await chainWithPoints(points), {}, { fetch }))).toMatch(/^unknown/);
+    expect(asked.map(({ url }) => url)).toEqual([...addresses(1), ...addresses(2).slice(0, 1)]);
+  });
+
   it('of several distribution points one that covers every reason is enough; a revoking one counts (H4)', async () => {
     const [one, two] = ['http://one.example.com/', 'http://two.example.com/'];
     const several = await createRevocableChain({ crl: [one, two] });
