@@ -8,6 +8,7 @@ import type { TrustPolicy } from './api/trust-policy.ts';
 import type { TrustStore } from './api/trust-store.ts';
 import { type AwsOptions, createSignerPlugin, ecrCredentials, SignerService } from './aws/index.ts';
 import type { Config } from './config.ts';
+import { createCertificateServices } from './controllers/certificate-services.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { ImageController } from './controllers/image.ts';
 import { ImageSignatureRequestController, requestOfSweepUser } from './controllers/image-signature-request.ts';
@@ -26,16 +27,9 @@ import {
   type StatusWriter,
   WorkQueue,
 } from './kubernetes/index.ts';
-import {
-  type ChainRevocationChecker,
-  createChainRevocationChecker,
-  createRevocationChecker,
-  createTimestampVerifier,
-} from './notary/index.ts';
-import { createHttpFetch, openDiskCache } from './pki/index.ts';
+import { createRevocationChecker, createTimestampVerifier } from './notary/index.ts';
 import type { Metrics } from './reporting/index.ts';
 import { GrantsFile } from './signing/grants-file.ts';
-import { createDispatcher } from './transport/index.ts';
 import {
   createPolicySet,
   type ImageKey,
@@ -124,13 +118,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     onChecked: (result) => metrics.revocationCheck(result),
   });
-  const checkRevocation = checkChainRevocation(config, logger);
+  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
-    checkRevocation: createRevocationChecker(checkRevocation),
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation: checkRevocation }),
+    checkRevocation: createRevocationChecker(checkChainRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
@@ -247,7 +241,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     signerService,
     grants: () => grants.current(),
     signingAgent: USER_AGENT,
-    referencesOf: (key, request) => [...workloads.referencesOf(key), ...request.spec.images],
+    findTrustStore: trustStores.find,
+    timestampRequester,
+    runningReferences: (key) => workloads.referencesOf(key),
     onReleased: (key) => imageQueue.add(key),
   });
   const imageController = new ImageController({
@@ -257,7 +253,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     client: registries.operator,
     clock,
     verifyIntervalMs: config.verifyIntervalMs,
-    referencesOf: (key) => workloads.referencesOf(key),
+    runningReferences: (key) => workloads.referencesOf(key),
     isRunning: (key) => workloads.podsOf(key).length > 0,
     isRequested: (key) => requestController.requestsOf(key).length > 0,
     onForgotten: (verdict) => countAnew(verdict?.statement),
@@ -323,21 +319,6 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await events.flush(config.shutdownTimeoutMs);
     },
   };
-}
-
-/** OCSP and CRL over HTTP, with the address rule of all outbound requests. */
-function checkChainRevocation(config: Config, logger: Logger): ChainRevocationChecker {
-  const folder = config.revocationCacheDir;
-  const onFault = (err: unknown): void =>
-    logger.warn({ err, folder }, 'the revocation cache on disk cannot be used; going on without what it cannot keep');
-  return createChainRevocationChecker({
-    fetch: createHttpFetch({
-      dispatcher: createDispatcher({ allowAddresses: config.allowAddresses }),
-      userAgent: USER_AGENT,
-    }),
-    refreshMs: config.revocationRefreshMs,
-    ...(folder === undefined ? {} : { cache: openDiskCache({ folder, onFault }) }),
-  });
 }
 
 /** A watch that is refused or not served for this long holds up the others no more. */

@@ -56,6 +56,7 @@ export const CONDITION_REASONS = [
   'KeyInvalid',
   'SecretNotFound',
   'SigningFailed',
+  'TimestampFailed',
   'ProfileNotFound',
   'ProfileInactive',
   'AccessDenied',

@@ -48,7 +48,6 @@ export const CAUSE_REASONS = [
   'ImageNotFound',
   'RevocationUndetermined',
   'TrustStoreUnavailable',
-  'NotSupportedYet',
   'ImageIDUnverifiable',
   'AddressRefused',
   'NoStatementApplies',

@@ -87,6 +87,6 @@ export function signatureFormat(text: string): 'JWS' | 'COSE' {
 
 /** A path or name that is there. */
 export function filled(text: string): string {
-  if (text === '') throw new InvalidArgumentError('Expected a value; found an empty one.');
+  if (text === '') throw new InvalidArgumentError('Expected a value.');
   return text;
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NotaryError, type Statement } from '../notary/index.ts';
 import type { OutputFormat } from './arguments.ts';
@@ -89,24 +89,22 @@ async function policyInForce(options: PolicyOptions, io: Io): Promise<string> {
   return path;
 }
 
-/** Whole or not at all; without force never over a file that is there. */
+/** Without force never over a file that is there; with it, readers see the old one or the whole new one. */
 async function writePolicy(target: string, text: string, force: boolean): Promise<void> {
-  const temporary = `${target}.${process.pid}.tmp`;
+  const written = force ? `${target}.${process.pid}.tmp` : target;
   try {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    if (!force) {
-      await using file = await open(target, 'wx', 0o600);
-      await file.writeFile(text);
-      return;
-    }
-    await using file = await open(temporary, 'w', 0o600);
-    await file.writeFile(text);
-    await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { force: true });
+    throw new UsageError(`cannot write ${target}: ${systemCode(error)}`, { cause: error });
+  }
+  try {
+    await writeFile(written, text, { flag: force ? 'w' : 'wx', mode: 0o600 });
+    if (force) await rename(written, target);
+  } catch (error) {
     const code = systemCode(error);
+    if (force) await rm(written, { force: true });
     if (code === 'EEXIST')
-      throw new UsageError(`${target} is there already: look at it, and use --force to replace it`);
+      throw new UsageError(`${target} is there already: look at it, and use --force to replace it`, { cause: error });
     throw new UsageError(`cannot write ${target}: ${code}`, { cause: error });
   }
 }

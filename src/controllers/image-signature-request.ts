@@ -1,13 +1,10 @@
+import { CONDITIONS } from '../api/conditions.ts';
 import { ANNOTATIONS, CLEANUP_FINALIZER, IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
 import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/image-signature-request.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
-import type { SignerService } from '../aws/index.ts';
 import { hasStatus } from '../kubernetes/index.ts';
-import { NotaryError } from '../notary/index.ts';
 import { OciError, type RegistryClient } from '../oci/index.ts';
-import { createAwsSigner } from '../signing/aws-signer.ts';
 import type { SigningGrants } from '../signing/grants.ts';
-import { createKeySigner } from '../signing/key-signer.ts';
 import type { Signer } from '../signing/signer.ts';
 import {
   type ImageEvaluation,
@@ -15,6 +12,7 @@ import {
   type ImageVerifier,
   imageKey,
   imageVerdict,
+  isRegistryCause,
   type RevocationSweep,
   shortDigest,
   type VerdictStore,
@@ -22,20 +20,21 @@ import {
 import type { ControllerContext, ReconcileResult } from './context.ts';
 import { jobsOf } from './image.ts';
 import { imageStatus, unreadImageStatus, verdictOf } from './image-status.ts';
-import { readSecret } from './object-data.ts';
-import { missingObject, notFoundAs, type RegistryClients, registryAccess } from './registry-access.ts';
+import { type RegistryClients, registryAccess } from './registry-access.ts';
 import { cleanUp } from './request-cleanup.ts';
-import { planRequest, type RequestedImage, type RequestPlan, type SigningPlan } from './request-plan.ts';
+import { planRequest, type RequestedImage, type RequestPlan } from './request-plan.ts';
 import type { ImageResult, Problem } from './request-result.ts';
+import { type RequestSignerOptions, signerOf } from './request-signer.ts';
 import { type SigningOutcome, signImage } from './request-signing.ts';
 import { requestStatus } from './request-status.ts';
 
 /** A problem that only a change mends is looked at again this often all the same: Secrets and grants are not watched. */
 const STALLED_RETRY_MS = 60_000;
 const FAULT_RETRY_MS = 15_000;
+const MAX_FAULT_RETRY_MS = 5 * 60_000;
 const MAX_OWN_SIGNATURES = 256;
 
-export interface ImageSignatureRequestControllerOptions {
+export interface ImageSignatureRequestControllerOptions extends RequestSignerOptions {
   readonly context: ControllerContext;
   readonly requests: ReadonlyMap<ObjectKey, ImageSignatureRequest>;
   /** Undefined: the namespace is not known. */
@@ -44,11 +43,9 @@ export interface ImageSignatureRequestControllerOptions {
   readonly verdicts: VerdictStore;
   readonly sweep: RevocationSweep;
   readonly registries: RegistryClients;
-  readonly signerService: SignerService;
   readonly grants: () => SigningGrants;
-  readonly signingAgent: string;
-  /** What pods, and this request, asked for an image by. */
-  readonly referencesOf: (key: ImageKey, request: ImageSignatureRequest) => Iterable<string>;
+  /** What pods asked for an image by. */
+  readonly runningReferences: (key: ImageKey) => Iterable<string>;
   /** An image that this request no longer names may have no user left. */
   readonly onReleased: (key: ImageKey) => void;
 }
@@ -99,7 +96,7 @@ export class ImageSignatureRequestController {
     if (access.kind === 'refused') {
       return this.#stop(request, { ...access, terminal: true }, { requeueAfterMs: FAULT_RETRY_MS });
     }
-    const signer = plan.sign === undefined ? undefined : await this.#signer(request, plan.sign, signal);
+    const signer = plan.sign === undefined ? undefined : await signerOf(request, plan.sign, this.#options, signal);
     if (signer !== undefined && 'reason' in signer) {
       return this.#stop(request, signer, { requeueAfterMs: FAULT_RETRY_MS });
     }
@@ -123,7 +120,7 @@ export class ImageSignatureRequestController {
     this.#options.sweep.setUses(sweepUser(keyOf(request)), evaluations.flatMap(jobsOf));
     this.#release(keyOf(request), keys);
     await this.#finish(work, results);
-    return { requeueAfterMs: this.#requeueAfterMs(plan, results) };
+    return { requeueAfterMs: this.#requeueAfterMs(work, results) };
   }
 
   async #processImage(
@@ -151,7 +148,7 @@ export class ImageSignatureRequestController {
       work.forced ||
       before?.digest === undefined ||
       isPast(before.nextVerificationTime, now) ||
-      before.verdict === 'Unknown';
+      (before.verdict === 'Unknown' && isRegistryCause(before.cause));
     const digest = due ? (await work.client.resolve(image.reference, signal)).digest : before.digest;
     if (before?.digest !== undefined && before.digest !== digest)
       this.#tellMoved(work.request, image, before.digest, digest);
@@ -163,7 +160,7 @@ export class ImageSignatureRequestController {
           client: work.client,
           list,
           exhaustive: work.signer !== undefined,
-          namedAs: () => this.#options.referencesOf(imageKey(image.repository, digest), work.request),
+          namedAs: () => this.#namesOf(work.request, image, digest),
           ...(work.plan.requiredMetadata === undefined ? {} : { requiredMetadata: work.plan.requiredMetadata }),
         },
         signal,
@@ -206,6 +203,16 @@ export class ImageSignatureRequestController {
     };
   }
 
+  /** What an image was asked for by; the index that covered it before also after a restart, wherever its tag moved. */
+  #namesOf(request: ImageSignatureRequest, image: RequestedImage, digest: string): readonly string[] {
+    const covered = request.status?.images?.find((status) => status.digest === digest)?.coveredBy;
+    return [
+      ...(covered === undefined ? [] : [`${image.repository}@${covered.digest}`]),
+      ...this.#options.runningReferences(imageKey(image.repository, digest)),
+      ...request.spec.images,
+    ];
+  }
+
   /** At once after each push, so that a crash does not lose what cleanup must know. */
   async #recordMade(work: RequestWork, image: RequestedImage, signer: Signer, made: OwnSignature): Promise<void> {
     const { request } = work;
@@ -234,38 +241,6 @@ export class ImageSignatureRequestController {
       ...(work.signer === undefined ? {} : { signed: false }),
       problem: { reason: 'RetryingAfterFault', message: error.message, terminal: false },
     };
-  }
-
-  async #signer(request: ImageSignatureRequest, plan: SigningPlan, signal: AbortSignal): Promise<Signer | Problem> {
-    const { by } = plan;
-    if (by.kind === 'awsSigner') {
-      return createAwsSigner({
-        profileArn: by.profile.arn,
-        ...(by.assumeRoleArn === undefined ? {} : { assumeRoleArn: by.assumeRoleArn }),
-        service: this.#options.signerService,
-      });
-    }
-    const namespace = request.metadata.namespace ?? '';
-    const where = `Secret ${namespace}/${by.secretName}`;
-    try {
-      const data = await notFoundAs(where, readSecret(this.#options.context.client, namespace, by.secretName, signal));
-      const [certificate, key] = [data.get('tls.crt'), data.get('tls.key')];
-      if (certificate === undefined || key === undefined) {
-        const message = `${where}: expected the keys tls.crt (chain, leaf first) and tls.key; found ${[...data.keys()].join(', ') || 'none'}`;
-        return { reason: 'KeyInvalid', message, terminal: true };
-      }
-      return createKeySigner({
-        certificatePem: certificate.toString('utf8'),
-        privateKeyPem: key.toString('utf8'),
-        signingAgent: this.#options.signingAgent,
-      });
-    } catch (error) {
-      const missing = missingObject(error);
-      if (missing !== undefined) return { ...missing, terminal: true };
-      if (error instanceof NotaryError)
-        return { reason: 'KeyInvalid', message: `${where}: ${error.message}`, terminal: true };
-      throw error;
-    }
   }
 
   /** No AWS call is made for a request outside every grant (design.md, "Signing grants"). */
@@ -323,13 +298,15 @@ export class ImageSignatureRequestController {
     await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, work.request, status);
   }
 
-  #requeueAfterMs(plan: RequestPlan, results: readonly ImageResult[]): number {
+  #requeueAfterMs({ plan, request }: RequestWork, results: readonly ImageResult[]): number {
     const now = this.#options.context.clock().getTime();
+    const reconciling = request.status?.conditions?.find(({ type }) => type === CONDITIONS.reconciling);
+    const faultRetryMs = retryAfterMs(reconciling?.lastTransitionTime, now);
     const moments = results.flatMap((result) => [
       ...(result.dueAt === undefined ? [] : [result.dueAt.getTime()]),
       ...(result.status.nextVerificationTime === undefined ? [] : [Date.parse(result.status.nextVerificationTime)]),
-      ...(result.problem === undefined ? [] : [now + (result.problem.terminal ? STALLED_RETRY_MS : FAULT_RETRY_MS)]),
-      ...(result.status.verdict === 'Unknown' ? [now + FAULT_RETRY_MS] : []),
+      ...(result.problem === undefined ? [] : [now + (result.problem.terminal ? STALLED_RETRY_MS : faultRetryMs)]),
+      ...(result.status.verdict === 'Unknown' ? [now + retryAfterMs(result.status.cause?.since, now)] : []),
     ]);
     const signAnewAt = plan.sign?.signAnewAt?.getTime();
     if (signAnewAt !== undefined && signAnewAt > now) moments.push(signAnewAt);
@@ -454,6 +431,12 @@ function handled(
     ...(reconcile === undefined ? {} : { lastHandledReconcileAt: reconcile }),
     ...(anew === undefined ? {} : { lastHandledSignAnewAt: anew }),
   };
+}
+
+/** What lasts is tried again ever more seldom: once it has lasted twice as long, within bounds. */
+function retryAfterMs(since: string | undefined, now: number): number {
+  const lastedMs = since === undefined ? 0 : now - Date.parse(since);
+  return Math.min(Math.max(lastedMs, FAULT_RETRY_MS), MAX_FAULT_RETRY_MS);
 }
 
 /** Keeps the list bounded: what has expired needs no cleanup, then the oldest go. */

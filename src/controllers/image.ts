@@ -6,6 +6,7 @@ import {
   type ImageEvaluation,
   type ImageKey,
   type ImageVerifier,
+  isRegistryCause,
   type RevocationSweep,
   referenceOf,
   type VerdictStore,
@@ -26,8 +27,8 @@ export interface ImageControllerOptions {
   readonly verifyIntervalMs: number;
   /** Whether any pod runs the image. */
   readonly isRunning: (key: ImageKey) => boolean;
-  /** What pods and requests asked for the image by. */
-  readonly referencesOf: (key: ImageKey) => Iterable<string>;
+  /** What pods asked for the image by. */
+  readonly runningReferences: (key: ImageKey) => Iterable<string>;
   /** Whether any request names the image: its own reconcile then keeps the verdict. */
   readonly isRequested: (key: ImageKey) => boolean;
   /** An image that nothing runs or requests any more went, with this verdict. */
@@ -38,7 +39,7 @@ export interface ImageControllerOptions {
 /** Keeps the verdict on every running image true: at first sight, at each interval, at expiry, and at a revocation. */
 export class ImageController {
   readonly #options: ImageControllerOptions;
-  readonly #failures = new Map<ImageKey, number>();
+  readonly #failures = new Map<ImageKey, { readonly count: number; readonly ofRegistry: boolean }>();
 
   constructor(options: ImageControllerOptions) {
     this.#options = options;
@@ -63,7 +64,7 @@ export class ImageController {
         reference: referenceOf(key),
         client,
         list: this.#isListDue(key) ? 'registry' : 'kept',
-        namedAs: () => this.#options.referencesOf(key),
+        namedAs: () => this.#options.runningReferences(key),
       },
       signal,
     );
@@ -74,11 +75,12 @@ export class ImageController {
 
   #isListDue(key: ImageKey): boolean {
     const listedAt = this.#options.verifier.listedAt(key);
-    if (listedAt === undefined || this.#failures.has(key)) return true;
+    if (listedAt === undefined || this.#failures.get(key)?.ofRegistry === true) return true;
     const age = this.#options.clock().getTime() - listedAt.getTime();
     // A running image without a good signature is looked at again sooner: somebody is about to sign it.
     const verdict = this.#options.verdicts.get(key)?.verdict;
-    return age >= (isSettled(verdict) ? this.#options.verifyIntervalMs : this.#unsettledIntervalMs());
+    const isWaiting = !isSettled(verdict) && verdict !== 'Unknown';
+    return age >= (isWaiting ? this.#unsettledIntervalMs() : this.#options.verifyIntervalMs);
   }
 
   #unsettledIntervalMs(): number {
@@ -90,9 +92,9 @@ export class ImageController {
     let after = this.#options.verifyIntervalMs * spread;
     if (!isSettled(evaluation.verdict)) after = this.#unsettledIntervalMs() * (1 / spread);
     if (evaluation.verdict === 'Unknown') {
-      const failures = (this.#failures.get(key) ?? 0) + 1;
-      this.#failures.set(key, failures);
-      after = Math.min(UNKNOWN_RETRY_MS.first * 2 ** (failures - 1), UNKNOWN_RETRY_MS.max) * spread;
+      const count = (this.#failures.get(key)?.count ?? 0) + 1;
+      this.#failures.set(key, { count, ofRegistry: isRegistryCause(evaluation.cause) });
+      after = Math.min(UNKNOWN_RETRY_MS.first * 2 ** (count - 1), UNKNOWN_RETRY_MS.max) * spread;
     } else {
       this.#failures.delete(key);
     }

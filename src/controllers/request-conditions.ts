@@ -142,5 +142,6 @@ function badState(
 function imageSentence(image: ImageStatus): string {
   const known =
     image.lastKnown === undefined ? '' : ` (last known: ${image.lastKnown.verdict} at ${image.lastKnown.verifiedAt})`;
-  return `${image.reference}: ${image.cause?.message ?? image.verdict}${known}`;
+  const policy = image.statement === undefined ? '' : ` (policy ${image.statement})`;
+  return `${image.reference}${policy}: ${image.cause?.message ?? image.verdict}${known}`;
 }

@@ -4,6 +4,7 @@ import { ANNOTATIONS } from '../api/group.ts';
 import type { DeletionPolicy, ImageSignatureRequest } from '../api/image-signature-request.ts';
 import { AwsError, parseSigningProfileArn, type SigningProfileArn } from '../aws/index.ts';
 import { OciError, parseReference, type Reference, repositoryName } from '../oci/index.ts';
+import { cut } from './wording.ts';
 
 const DEFAULT_INTERVAL_MS = 60 * 60_000;
 const MIN_INTERVAL_MS = 10_000;
@@ -20,11 +21,19 @@ export interface SigningPlan {
   readonly by:
     | { readonly kind: 'awsSigner'; readonly profile: SigningProfileArn; readonly assumeRoleArn?: string }
     | { readonly kind: 'key'; readonly secretName: string };
+  readonly format: 'JWS' | 'COSE';
   readonly userMetadata?: Readonly<Record<string, string>>;
   readonly expiryMs?: number;
+  readonly timestamp?: TimestampPlan;
   readonly renewBeforeMs: number;
   /** Every image needs a signature of this request made at or after this moment; it may lie ahead. */
   readonly signAnewAt?: Date;
+}
+
+/** Which time stamping authority is to countersign (RFC 3161), and the tsa store that it must be anchored in. */
+export interface TimestampPlan {
+  readonly url: string;
+  readonly trustStore: string;
 }
 
 /** What a request asks for, checked: nothing behind this reads the spec again. */
@@ -108,16 +117,13 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
   if ((awsSigner === undefined) === (key === undefined)) {
     throw new Refusal('InvalidSpec', 'spec.sign: expected exactly one of awsSigner and key');
   }
-  if (sign.format === 'COSE') {
+  if (awsSigner !== undefined && sign.format === 'COSE')
+    throw new Refusal('InvalidSpec', 'spec.sign.format: AWS Signer makes JWS envelopes only; use JWS');
+  if (awsSigner !== undefined && sign.timestamp !== undefined) {
     throw new Refusal(
-      awsSigner === undefined ? 'NotSupportedYet' : 'InvalidSpec',
-      awsSigner === undefined
-        ? 'spec.sign.format: COSE is not supported yet; use JWS'
-        : 'spec.sign.format: AWS Signer makes JWS envelopes only; use JWS',
+      'InvalidSpec',
+      'spec.sign.timestamp: AWS Signer states the time of signing itself; remove it, or sign with a key',
     );
-  }
-  if (sign.timestamp !== undefined) {
-    throw new Refusal('NotSupportedYet', 'spec.sign.timestamp is not supported yet: remove it');
   }
   if (sign.platforms === 'IndexAndManifests') {
     throw new Refusal('NotSupportedYet', 'spec.sign.platforms: IndexAndManifests is not supported yet; use Index');
@@ -153,11 +159,29 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
             ...(awsSigner.assumeRoleArn === undefined ? {} : { assumeRoleArn: awsSigner.assumeRoleArn }),
           }
         : { kind: 'key', secretName: key?.secretRef.name ?? '' },
+    format: sign.format ?? 'JWS',
     ...(sign.userMetadata === undefined ? {} : { userMetadata: sign.userMetadata }),
+    ...(sign.timestamp === undefined ? {} : { timestamp: timestampPlan(sign.timestamp) }),
     ...(expiryMs === undefined ? {} : { expiryMs }),
     renewBeforeMs,
     ...(signAnewAt === undefined ? {} : { signAnewAt }),
   };
+}
+
+function timestampPlan({ url, trustStore }: TimestampPlan): TimestampPlan {
+  const parsed = URL.parse(url);
+  if (
+    parsed === null ||
+    !['http:', 'https:'].includes(parsed.protocol) ||
+    `${parsed.username}${parsed.password}` !== ''
+  ) {
+    const found = JSON.stringify(cut(url, 100));
+    throw new Refusal(
+      'InvalidSpec',
+      `spec.sign.timestamp.url: expected an http or https address without credentials, such as http://timestamp.example.com; found ${found}`,
+    );
+  }
+  return { url, trustStore };
 }
 
 function signAnewTime(text: string | undefined): Date | undefined {

@@ -151,6 +151,9 @@ function signingProblem(error: unknown, image: string, signer: string): Problem 
       terminal: false,
     };
   }
+  // The authority may be back in a moment; a signature without the timestamp that was asked for is not made.
+  if (error instanceof NotaryError && error.code === 'TimestampFailed')
+    return { reason: 'TimestampFailed', message: `${image}: not signed: ${error.message}`, terminal: false };
   if (error instanceof NotaryError)
     return { reason: 'KeyInvalid', message: `${signer}, signing ${image}: ${error.message}`, terminal: true };
   return undefined;

@@ -34,8 +34,7 @@ export type CheckCode =
   | 'CertificateRevoked'
   | 'RevocationUndetermined'
   | 'OtherSubject'
-  | 'UserMetadataMismatch'
-  | 'NotSupportedYet';
+  | 'UserMetadataMismatch';
 
 export interface CheckResult {
   readonly type: CheckType;

@@ -26,7 +26,7 @@ const WORDS: Readonly<Record<VerdictType, string>> = {
   Uncovered: 'is covered by no policy',
 };
 
-/** `container app runs REF, which has a revoked signature: <cause> (last known: …)`. */
+/** `container app runs REF, which has a revoked signature (policy acme/images): <cause> (last known: …)`. */
 export function containerSentence({ container, verdict }: VerdictedContainer): string {
   const label = container.kind === 'container' ? 'container' : `${container.kind} container`;
   if (verdict === undefined) return `${label} ${container.name} runs ${container.reference}, not verified yet`;
@@ -35,7 +35,8 @@ export function containerSentence({ container, verdict }: VerdictedContainer): s
     verdict.lastKnown === undefined
       ? ''
       : ` (last known: ${verdict.lastKnown.verdict} at ${verdict.lastKnown.verifiedAt.toISOString().slice(0, 19)}Z)`;
-  return `${label} ${container.name} runs ${container.reference}, which ${WORDS[verdict.verdict]}${cause}${revokedSuffix(verdict)}${known}`;
+  const policy = verdict.statement === undefined ? '' : ` (policy ${verdict.statement})`;
+  return `${label} ${container.name} runs ${container.reference}, which ${WORDS[verdict.verdict]}${policy}${cause}${revokedSuffix(verdict)}${known}`;
 }
 
 /** The event that flags a container, for its pod and its owner alike. */

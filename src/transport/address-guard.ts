@@ -6,10 +6,8 @@ import ipaddr from 'ipaddr.js';
 export class AddressRefusedError extends Error {
   readonly host: string;
   readonly address: string;
-  constructor(host: string, address: string) {
-    super(
-      `${host} is at ${address}, a loopback, link-local, multicast or cloud-metadata address, which is refused: if it is meant, add it to --allow-addresses`,
-    );
+  constructor(host: string, address: string, guard: Pick<AddressGuard, 'refused'>) {
+    super(`${host} is at ${address}, ${guard.refused}, which is refused: if it is meant, add it to --allow-addresses`);
     this.name = 'AddressRefusedError';
     this.host = host;
     this.address = address;
@@ -22,7 +20,9 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 export type AddressRange = readonly [Address, number];
 
 /** Ranges of ipaddr.js where no foreign service is. Private addresses are fine: most registries are there. */
-const REFUSED_RANGES: ReadonlySet<string> = new Set(['loopback', 'linkLocal', 'unspecified', 'multicast', 'broadcast']);
+const REFUSED_RANGES: readonly string[] = ['loopback', 'linkLocal', 'unspecified', 'multicast', 'broadcast'];
+/** Where the services of a cluster and of its company are. */
+const PRIVATE_RANGES: readonly string[] = ['private', 'uniqueLocal', 'carrierGradeNat'];
 
 /** Metadata and credential services of clouds outside the link-local ranges. */
 const METADATA: ReadonlySet<string> = new Set(
@@ -40,6 +40,8 @@ const METADATA: ReadonlySet<string> = new Set(
 export interface AddressGuard {
   /** Whether an address, an IP literal, may be connected to. */
   readonly allows: (address: string) => boolean;
+  /** What an address that may not be connected to is, for messages: "a loopback address". */
+  readonly refused: string;
 }
 
 /**
@@ -58,15 +60,18 @@ export function parseAddressRange(text: string): AddressRange {
 
 /**
  * @param allow CIDRs or addresses that may be connected to although they would be refused
+ * @param refusePrivate refuses private addresses as well
  * @throws RangeError when one cannot be read
  */
-export function createAddressGuard(allow: readonly string[]): AddressGuard {
+export function createAddressGuard(allow: readonly string[], refusePrivate = false): AddressGuard {
+  const refusedRanges = new Set(refusePrivate ? [...REFUSED_RANGES, ...PRIVATE_RANGES] : REFUSED_RANGES);
   const ranges = allow.map(parseAddressRange);
   const isAllowed = (address: Address): boolean =>
     ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits));
   const isRefused = (address: Address): boolean =>
-    REFUSED_RANGES.has(address.range()) || METADATA.has(address.toNormalizedString());
+    refusedRanges.has(address.range()) || METADATA.has(address.toNormalizedString());
   return {
+    refused: `a ${refusePrivate ? 'private, ' : ''}loopback, link-local, multicast or cloud-metadata address`,
     allows: (text) => {
       if (!ipaddr.isValid(text)) return false;
       const address = ipaddr.parse(text);
@@ -119,7 +124,7 @@ export function guardedLookup(guard: AddressGuard): LookupFunction {
         callback(
           refused === undefined
             ? Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' })
-            : new AddressRefusedError(hostname, refused.address),
+            : new AddressRefusedError(hostname, refused.address, guard),
           '',
           0,
         );
@@ -138,5 +143,5 @@ export function guardedLookup(guard: AddressGuard): LookupFunction {
  */
 export function checkLiteralHost(guard: AddressGuard, hostname: string): void {
   const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-  if (isIP(host) !== 0 && !guard.allows(host)) throw new AddressRefusedError(hostname, host);
+  if (isIP(host) !== 0 && !guard.allows(host)) throw new AddressRefusedError(hostname, host, guard);
 }

@@ -5,6 +5,8 @@ import { checkLiteralHost, createAddressGuard, guardedLookup } from './address-g
 export interface DispatcherOptions {
   /** CIDRs that may be connected to although they are loopback, link-local or of a metadata service. */
   readonly allowAddresses?: readonly string[];
+  /** Private addresses are refused as well; default false. */
+  readonly refusePrivate?: boolean;
   /** PEM certificates, trusted beside the roots that Node trusts. */
   readonly ca?: string | readonly string[];
   /** Connections to one host at once; default 8. */
@@ -25,7 +27,7 @@ const MAX_HEADER_BYTES = 32 * 1024;
  * @throws RangeError when an entry of allowAddresses cannot be read
  */
 export function createDispatcher(options: DispatcherOptions = {}): Dispatcher {
-  const guard = createAddressGuard(options.allowAddresses ?? []);
+  const guard = createAddressGuard(options.allowAddresses ?? [], options.refusePrivate);
   const { ca, proxy } = options;
   const tls = {
     minVersion: 'TLSv1.2' as const,

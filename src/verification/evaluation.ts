@@ -1,5 +1,5 @@
-import type { Cause, VerdictType } from '../api/verdict.ts';
-import type { CheckResult, Descriptor, SignatureOutcome, SignatureVerdict } from '../notary/index.ts';
+import type { Cause, CauseReason, VerdictType } from '../api/verdict.ts';
+import type { CheckResult, CheckType, Descriptor, SignatureOutcome, SignatureVerdict } from '../notary/index.ts';
 import type { OciError } from '../oci/index.ts';
 import type { PolicyStatement } from './policy-set.ts';
 
@@ -88,10 +88,8 @@ export function changesAt(signatures: readonly EvaluatedSignature[]): Date | und
 
 function rankOf(signature: EvaluatedSignature): SignatureVerdict | 'Unread' {
   switch (signature.kind) {
-    case 'evaluated': {
-      const { verdict, envelope } = signature.outcome;
-      return verdict === 'Unknown' && envelope === undefined ? 'Unread' : verdict;
-    }
+    case 'evaluated':
+      return signature.outcome.verdict;
     case 'malformed':
       return 'Untrusted';
     case 'unreachable':
@@ -136,10 +134,21 @@ function nameOf({ digest, index }: EvaluatedSignature): string {
   return `signature ${shortDigest(digest)}${index === undefined ? '' : ` of its index ${shortDigest(index)}`}`;
 }
 
+/** The clause of a policy that a check stands for, for a person. */
+const CHECK_WORDS: Readonly<Record<CheckType, string>> = {
+  integrity: 'integrity',
+  authenticity: 'authenticity',
+  expiry: 'expiry',
+  authenticTimestamp: 'time of signing',
+  revocation: 'revocation',
+  descriptor: 'signed image',
+  userMetadata: 'user metadata',
+};
+
 function checkCause(signature: EvaluatedSignature, check: CheckResult): Cause {
   return {
     reason: check.code ?? 'IntegrityFailed',
-    message: `${nameOf(signature)}: ${check.reason}`,
+    message: `${nameOf(signature)} (${CHECK_WORDS[check.type]}): ${check.reason}`,
     ...(check.revoked === undefined ? {} : { revoked: check.revoked }),
     ...(check.since === undefined ? {} : { since: check.since.toISOString() }),
   };
@@ -168,6 +177,20 @@ export function registryCause(error: OciError): Cause {
     case 'ServerError':
       return { reason: 'RegistryUnreachable', message: error.message };
   }
+}
+
+const REGISTRY_REASONS: ReadonlySet<CauseReason> = new Set([
+  'RegistryUnreachable',
+  'RegistryDenied',
+  'RegistryRateLimited',
+  'RegistryAnswerInvalid',
+  'ImageNotFound',
+  'AddressRefused',
+]);
+
+/** Whether a registry is at fault: then it must be asked again; for every other cause what is kept will do. */
+export function isRegistryCause(cause: Cause | undefined): boolean {
+  return cause !== undefined && REGISTRY_REASONS.has(cause.reason);
 }
 
 /** `sha256:0123456789ab`: enough for a person to find it. */

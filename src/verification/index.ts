@@ -1,5 +1,12 @@
 export { type Clock, systemClock } from './clock.ts';
-export { causeOf, type EvaluatedSignature, type ImageEvaluation, registryCause, shortDigest } from './evaluation.ts';
+export {
+  causeOf,
+  type EvaluatedSignature,
+  type ImageEvaluation,
+  isRegistryCause,
+  registryCause,
+  shortDigest,
+} from './evaluation.ts';
 export { type ImageKey, imageKey, referenceOf } from './image.ts';
 export { ImageVerifier, type ImageVerifierOptions, type VerifyRequest } from './image-verifier.ts';
 export {

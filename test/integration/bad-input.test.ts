@@ -267,16 +267,10 @@ describe('an ImageSignatureRequest', () => {
       /ConfigMap \S+\/nowhere does not exist/,
     ],
     [
-      'COSE',
-      () => ({ sign: { ...key('k'), format: 'COSE' as const } }),
-      'NotSupportedYet',
-      /spec\.sign\.format: COSE is not supported yet; use JWS/,
-    ],
-    [
-      'a timestamp',
-      () => ({ sign: { ...key('k'), timestamp: { url: 'http://tsa.example.com', trustStore: 't' } } }),
-      'NotSupportedYet',
-      /spec\.sign\.timestamp/,
+      'a timestamp whose trust store is not there',
+      () => ({ sign: { ...key('good'), timestamp: { url: 'http://tsa.example.com', trustStore: 'nobody' } } }),
+      'TrustStoreNotFound',
+      /spec\.sign\.timestamp\.trustStore: no TrustStore of type tsa with the name nobody is in force: create it/,
     ],
     [
       'IndexAndManifests',

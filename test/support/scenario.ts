@@ -34,15 +34,20 @@ export class Scenario {
   readonly plane: ControlPlaneClient;
   readonly registry: Registry;
   readonly aws: AwsEmulator;
-  readonly operator: OperatorProcess;
+  /** The one that runs now. */
+  operator: OperatorProcess;
   /** A chain whose root is the trust store `ca:<id>`. */
   readonly chain: Chain;
   /** Name of the namespace, and of every cluster-scoped object of this scenario. */
   readonly id: string;
   readonly #folder: string;
+  readonly #start: () => Promise<OperatorProcess>;
 
   constructor(
-    parts: Pick<Scenario, 'plane' | 'registry' | 'aws' | 'operator' | 'chain' | 'id'> & { readonly folder: string },
+    parts: Pick<Scenario, 'plane' | 'registry' | 'aws' | 'operator' | 'chain' | 'id'> & {
+      readonly folder: string;
+      readonly start: () => Promise<OperatorProcess>;
+    },
   ) {
     this.plane = parts.plane;
     this.registry = parts.registry;
@@ -51,6 +56,13 @@ export class Scenario {
     this.chain = parts.chain;
     this.id = parts.id;
     this.#folder = parts.folder;
+    this.#start = parts.start;
+  }
+
+  /** Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more. */
+  async restartOperator(): Promise<void> {
+    await this.operator.stop();
+    this.operator = await this.#start();
   }
 
   /** Replaces the operator's grants; it reads them again by itself. */
@@ -68,6 +80,8 @@ export class Scenario {
     readonly repositories: readonly string[];
     readonly identities?: readonly string[];
     readonly level?: object;
+    /** Beside `ca:<id>` and `signingAuthority:<id>`. */
+    readonly trustStores?: readonly string[];
   }): Promise<void> {
     const { id } = this;
     const store = (type: string, caBundle: string): object => ({
@@ -83,7 +97,7 @@ export class Scenario {
             name: 'images',
             registryScopes: statement.repositories.map((repository) => `${this.registry.host}/${repository}`),
             signatureVerification: { level: 'strict', ...statement.level },
-            trustStores: [`ca:${id}`, `signingAuthority:${id}`],
+            trustStores: [`ca:${id}`, `signingAuthority:${id}`, ...(statement.trustStores ?? [])],
             trustedIdentities: statement.identities ?? [
               'x509.subject: C=US, ST=WA, O=Acme',
               this.profileArn(id.replaceAll('-', '_')),
@@ -261,32 +275,34 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
-    const operator = await startOperator({
-      kubeconfigPath: plane.kubeconfigPath,
-      args: [
-        '--config',
-        join(folder, 'config.yaml'),
-        '--plain-http-hosts',
-        registry.host,
-        '--allow-addresses',
-        '127.0.0.0/8',
-        '--signer-endpoint',
-        aws.endpoint,
-        '--sts-endpoint',
-        aws.endpoint,
-        '--sweep-interval',
-        '2s',
-        '--trust-store-refresh',
-        '2s',
-        ...(options.args ?? []),
-      ],
-      env: {
-        AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
-      },
-    });
+    const start = (): Promise<OperatorProcess> =>
+      startOperator({
+        kubeconfigPath: plane.kubeconfigPath,
+        args: [
+          '--config',
+          join(folder, 'config.yaml'),
+          '--plain-http-hosts',
+          registry.host,
+          '--allow-addresses',
+          '127.0.0.0/8',
+          '--signer-endpoint',
+          aws.endpoint,
+          '--sts-endpoint',
+          aws.endpoint,
+          '--sweep-interval',
+          '2s',
+          '--trust-store-refresh',
+          '2s',
+          ...(options.args ?? []),
+        ],
+        env: {
+          AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+        },
+      });
+    const operator = await start();
     const chain = await createChain({ subject: 'C=US,ST=WA,O=Acme,CN=Acme Image Signing' });
-    return new Scenario({ plane, registry, aws, operator, chain, id, folder });
+    return new Scenario({ plane, registry, aws, operator, chain, id, folder, start });
   } catch (error) {
     await registry.stop();
     await aws.stop();

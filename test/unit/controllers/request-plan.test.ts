@@ -40,7 +40,14 @@ describe('planRequest', () => {
     expect(
       planned(
         {
-          sign: { ...KEY, expiry: '48h', renewBefore: '12h', userMetadata: { a: 'b' } },
+          sign: {
+            ...KEY,
+            format: 'COSE',
+            expiry: '48h',
+            renewBefore: '12h',
+            userMetadata: { a: 'b' },
+            timestamp: { url: 'http://tsa.example/', trustStore: 'clocks' },
+          },
           verify: { interval: '10m', requiredMetadata: { c: 'd' } },
           deletionPolicy: 'DeleteSignature',
         },
@@ -49,6 +56,8 @@ describe('planRequest', () => {
     ).toMatchObject({
       sign: {
         by: { kind: 'key', secretName: 'k' },
+        format: 'COSE',
+        timestamp: { url: 'http://tsa.example/', trustStore: 'clocks' },
         expiryMs: 172_800_000,
         renewBeforeMs: 43_200_000,
         userMetadata: { a: 'b' },
@@ -58,9 +67,9 @@ describe('planRequest', () => {
       requiredMetadata: { c: 'd' },
       needsCleanup: true,
     });
-    expect(planned({ sign: AWS, deletionPolicy: 'RevokeSignature' }).sign?.by).toMatchObject({
-      kind: 'awsSigner',
-      profile: { arn: PROFILE },
+    expect(planned({ sign: AWS, deletionPolicy: 'RevokeSignature' }).sign).toMatchObject({
+      by: { kind: 'awsSigner', profile: { arn: PROFILE } },
+      format: 'JWS',
     });
   });
 
@@ -75,9 +84,21 @@ describe('planRequest', () => {
     ['a path that climbs', { images: ['r.example/team-a/../team-b/app:1'] }, 'InvalidSpec', '..'],
     ['both signers', { sign: { ...KEY, ...AWS } }, 'InvalidSpec', 'exactly one of awsSigner and key'],
     ['no signer', { sign: {} }, 'InvalidSpec', 'exactly one of awsSigner and key'],
-    ['COSE with a key', { sign: { ...KEY, format: 'COSE' } }, 'NotSupportedYet', 'COSE is not supported yet'],
     ['COSE with AWS', { sign: { ...AWS, format: 'COSE' } }, 'InvalidSpec', 'JWS envelopes only'],
-    ['a timestamp', { sign: { ...KEY, timestamp: { url: 'x', trustStore: 'y' } } }, 'NotSupportedYet', 'timestamp'],
+    ...['x', 'ftp://tsa.example', 'http://', 'http://user:secret@tsa.example'].map(
+      (url): [string, Partial<ImageSignatureRequestSpec>, string, string] => [
+        `a timestamp from ${url}`,
+        { sign: { ...KEY, timestamp: { url, trustStore: 'y' } } },
+        'InvalidSpec',
+        'spec.sign.timestamp.url: expected an http or https address',
+      ],
+    ),
+    [
+      'a timestamp with AWS',
+      { sign: { ...AWS, timestamp: { url: 'http://tsa.example', trustStore: 'y' } } },
+      'InvalidSpec',
+      'AWS Signer states the time of signing itself',
+    ],
     ['platforms', { sign: { ...KEY, platforms: 'IndexAndManifests' } }, 'NotSupportedYet', 'use Index'],
     ['expiry with AWS', { sign: { ...AWS, expiry: '1h' } }, 'InvalidSpec', 'spec.sign.expiry: AWS Signer takes'],
     ['a bad expiry', { sign: { ...KEY, expiry: '1y' } }, 'InvalidSpec', 'spec.sign.expiry: expected a duration'],

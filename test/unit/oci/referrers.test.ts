@@ -117,6 +117,16 @@ describe('listing signatures', () => {
     expect((await failureOf(promise)).code).toBe('TooLarge');
   });
 
+  it('asks for no tag where the registry does not know the repository (A4)', async () => {
+    const { promise, registry } = await list((request, response) =>
+      request.url?.includes('/referrers/') === true
+        ? answer(response, 404, '{"errors":[{"code":"NAME_UNKNOWN"}]}')
+        : answer(response, 200, index(), { 'content-type': INDEX }),
+    );
+    expect((await failureOf(promise)).registryCode).toBe('NAME_UNKNOWN');
+    expect(registry.requests).toHaveLength(1);
+  });
+
   it('is an error, not the tag schema, when a later page is of another content type (A4)', async () => {
     const { promise, registry } = await list((request, response) => {
       if (request.url?.includes('page=2') === true)
@@ -152,6 +162,7 @@ describe('listing signatures', () => {
 });
 
 describe('reading a listed signature', () => {
+  const ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
   const envelope = '{"payload":""}';
   const layer = { mediaType: 'application/jose+json', digest: digestOf(envelope), size: envelope.length };
   const config = {
@@ -187,7 +198,12 @@ describe('reading a listed signature', () => {
     ['an empty config of another digest', { ...good, config: { ...config, digest: `sha256:${'0'.repeat(64)}` } }, {}],
     ['an empty config of another size', { ...good, config: { ...config, size: 3 } }, {}],
     ['another schemaVersion', { ...good, schemaVersion: 1 }, {}],
-    ['a manifest that is listed as another type', good, { listedAs: 'application/vnd.oci.artifact.manifest.v1+json' }],
+    ['a manifest that is listed as another type', { ...good, blobs: [layer] }, { listedAs: ARTIFACT }],
+    [
+      'an artifact manifest of another artifact type',
+      { mediaType: ARTIFACT, artifactType: 'application/spdx+json', blobs: [layer], subject: SUBJECT },
+      { listedAs: ARTIFACT, contentType: ARTIFACT },
+    ],
   ])('refuses %s (A2)', async (_name, manifest, options) => {
     const error = await failureOf(read(manifest, options));
     expect([error.code, isContentFault(error)]).toEqual(['InvalidAnswer', true]);
@@ -211,6 +227,7 @@ describe('reading a listed signature', () => {
     const image = imageAt(registry, SUBJECT.digest);
     const error = await failureOf(fetchSignature(clientOf(), image, SUBJECT, listed, signal()));
     expect([error.code, isContentFault(error)]).toEqual(['DigestMismatch', true]);
+    expect(error.message).toMatch(/listed with \d+ bytes, the manifest has \d+$/);
   });
 
   it('a manifest that is listed with more than 4 MiB is not asked for (A6; faults.md 26)', async () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { OwnSignature } from '../../../src/api/image-signature-request.ts';
-import type { CheckResult, Envelope, SignatureVerdict } from '../../../src/notary/index.ts';
+import type { CheckResult, Envelope, SignatureFormat, SignatureVerdict } from '../../../src/notary/index.ts';
 import { parseEnvelope, signEnvelope } from '../../../src/notary/index.ts';
 import { OciError } from '../../../src/oci/index.ts';
 import { createKeySigner } from '../../../src/signing/key-signer.ts';
@@ -24,11 +24,17 @@ let signer: Signer;
 
 beforeAll(async () => {
   [ours, theirs] = [await createChain(), await createChain()];
-  signer = createKeySigner({ certificatePem: ours.pem, privateKeyPem: ours.keyPem, signingAgent: 'test/1' });
+  signer = createKeySigner({
+    certificatePem: ours.pem,
+    privateKeyPem: ours.keyPem,
+    format: 'JWS',
+    signingAgent: 'test/1',
+  });
 });
 
 interface Given {
   readonly by?: Chain;
+  readonly format?: SignatureFormat;
   readonly expiryMs?: number;
   readonly verdict?: SignatureVerdict;
   readonly subject?: typeof SUBJECT;
@@ -39,6 +45,7 @@ interface Given {
 
 async function signatureOf({
   by = ours,
+  format = 'JWS',
   expiryMs = 10 * HOUR,
   verdict = 'Trusted',
   subject = SUBJECT,
@@ -50,7 +57,7 @@ async function signatureOf({
     subject,
     key: by.key,
     certificates: by.certificates,
-    format: 'JWS',
+    format,
     signingTime: new Date(NOW.getTime() - ageMs),
     expiry: new Date(NOW.getTime() + expiryMs),
     signingAgent: 'test/1',
@@ -104,6 +111,11 @@ describe('whether an image must be signed', () => {
   it.each<[string, Given[], string]>([
     ['no signature yet', [], 'sign'],
     ['one in force of ours', [{}], 'signed'],
+    [
+      'one in force of ours in the other format: the format alone is no reason to sign anew',
+      [{ format: 'COSE' }],
+      'signed',
+    ],
     [
       'one in force that the policy does not trust: signing again would not mend that',
       [{ verdict: 'Untrusted', failed: ['authenticity'] }],

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { createAddressGuard } from '../../../src/transport/address-guard.ts';
+import { checkLiteralHost, createAddressGuard } from '../../../src/transport/address-guard.ts';
 import { createDispatcher, printable, readBounded, TooLargeError } from '../../../src/transport/index.ts';
 
 describe('addresses that may be connected to', () => {
@@ -40,6 +40,31 @@ describe('addresses that may be connected to', () => {
     ['not an address', false],
   ])('%s: %s', (address, allowed) => {
     expect(guard.allows(address)).toBe(allowed);
+  });
+});
+
+describe('where private addresses are refused too, as for what a tenant may name with any path', () => {
+  const guard = createAddressGuard(['10.1.0.0/16'], true);
+  it.each([
+    ['93.184.216.34', true],
+    ['2606:2800:220:1::1', true],
+    ['10.0.0.1', false],
+    ['10.1.2.3', true],
+    ['172.16.0.1', false],
+    ['192.168.1.1', false],
+    ['100.64.0.1', false],
+    ['fd12:3456::1', false],
+    ['::ffff:10.0.0.1', false],
+    ['64:ff9b::a00:1', false],
+    ['127.0.0.1', false],
+  ])('%s: %s', (address, allowed) => {
+    expect(guard.allows(address)).toBe(allowed);
+  });
+
+  it('says so', () => {
+    expect(() => checkLiteralHost(guard, '10.0.0.1')).toThrow(
+      /at 10\.0\.0\.1, a private, loopback,.* --allow-addresses/,
+    );
   });
 });
 

@@ -24,15 +24,6 @@ function evaluated(verdict: SignatureVerdict, more: Partial<SignatureOutcome> = 
   };
 }
 
-/** An envelope of a format that cannot be read yet. */
-function unread(): EvaluatedSignature {
-  return {
-    digest: digest(),
-    kind: 'evaluated',
-    outcome: { verdict: 'Unknown', checks: [], decisive: check('COSE', { code: 'NotSupportedYet' }) },
-  };
-}
-
 const malformed = (): EvaluatedSignature => ({ digest: digest(), kind: 'malformed', message: 'not JSON' });
 const unreachable = (code: OciErrorCode): EvaluatedSignature => ({
   digest: digest(),
@@ -46,7 +37,6 @@ const KINDS = {
   Unreachable: () => unreachable('Unreachable'),
   Revoked: () => evaluated('Revoked'),
   Expired: () => evaluated('Expired'),
-  Unread: unread,
   Gone: () => unreachable('NotFound'),
   Untrusted: () => evaluated('Untrusted'),
   Malformed: malformed,
@@ -67,7 +57,6 @@ describe('combine', () => {
     ['Unreachable', 'Unknown'],
     ['Revoked', 'Revoked'],
     ['Expired', 'Expired'],
-    ['Unread', 'Unknown'],
     ['Gone', 'Unknown'],
     ['Untrusted', 'Untrusted'],
     ['Malformed', 'Untrusted'],
@@ -117,7 +106,9 @@ describe('combine', () => {
     const { cause, decidedBy } = combine([malformed(), near, evaluated('Untrusted')], NOT_TRUNCATED);
     expect(decidedBy).toBe(near);
     expect(cause?.reason).toBe('NotATrustedIdentity');
-    expect(cause?.message).toMatch(/^none of 3 signatures passes; the nearest: signature sha256:[0-9]{12}: another/);
+    expect(cause?.message).toMatch(
+      /^none of 3 signatures passes; the nearest: signature sha256:[0-9]{12} \(authenticity\): another/,
+    );
   });
 });
 

@@ -1,32 +1,14 @@
-import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Descriptor, RevocationResult } from '../../../src/notary/index.ts';
-import { anonymous, RegistryClient } from '../../../src/oci/index.ts';
-import { createDispatcher } from '../../../src/transport/index.ts';
-import {
-  createPolicySet,
-  type ImageEvaluation,
-  ImageVerifier,
-  imageKey,
-  type VerifyRequest,
-} from '../../../src/verification/index.ts';
-import { forgeJws, rfc3339 } from '../../support/forge-jws.ts';
+import { type ImageEvaluation, imageKey } from '../../../src/verification/index.ts';
 import { type Chain, createChain } from '../../support/pki.ts';
-import { answer, startWireRegistry, type WireRegistry } from '../oci/wire-registry.ts';
+import { RegistryWorld } from './registry-world.ts';
 
-const NOW = new Date();
-const HOUR_MS = 3_600_000;
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
-const NOTATION = 'application/vnd.cncf.notary.signature';
-const EMPTY = {
-  mediaType: 'application/vnd.oci.empty.v1+json',
-  digest: 'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a',
-  size: 2,
-};
-const GOOD: RevocationResult = { status: 'good', reason: 'not revoked' };
+const REVOKED: RevocationResult = { status: 'revoked', kind: 'certificate', reason: 'revoked', revoked: ['CN=leaf'] };
 
 let chain: Chain;
 let stranger: Chain;
@@ -34,119 +16,14 @@ beforeAll(async () => {
   [chain, stranger] = [await createChain(), await createChain()];
 });
 
-/** A registry over HTTP with manifests, tags and the Referrers API; a platform manifest runs, under the tag v1. */
-class World {
-  readonly #contents = new Map<string, { readonly bytes: Buffer; readonly type: string }>();
-  readonly #referrers = new Map<string, Descriptor[]>();
-  readonly tags = new Map<string, string>();
-  /** Status to answer in place of the content, by what the URL contains. */
-  readonly faults = new Map<string, number>();
-  registry: WireRegistry | undefined;
-  now = NOW;
-  revocation: RevocationResult = GOOD;
-  readonly verifier = new ImageVerifier({
-    policies: () => this.#policies(),
-    findTrustStore: (type, name) =>
-      type === 'ca' && name === 'acme' ? { type, name, certificates: chain.certificates.slice(-1) } : undefined,
-    plugins: [],
-    checkRevocation: async () => this.revocation,
-    verifyTimestamp: async () => ({ status: 'unknown', reason: 'not asked' }),
-    clock: () => this.now,
-    maxSignatures: 3,
-    keptListMaxAgeMs: HOUR_MS,
-    signatureCacheBytes: 1_000_000,
-  });
-
-  async start(): Promise<this> {
-    this.registry = await startWireRegistry(({ url = '' }, response) => {
-      const fault = [...this.faults].find(([part]) => url.includes(part))?.[1];
-      if (fault !== undefined) return answer(response, fault);
-      const name = url.slice(url.lastIndexOf('/') + 1).replace(/\?.*/, '');
-      if (url.includes('/referrers/')) {
-        const manifests = this.#referrers.get(name) ?? [];
-        const body = JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests });
-        return answer(response, 200, body, { 'content-type': INDEX });
-      }
-      const content = this.#contents.get(this.tags.get(name) ?? name);
-      const unknown = '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}';
-      return content === undefined
-        ? answer(response, 404, unknown)
-        : answer(response, 200, content.bytes, { 'content-type': content.type });
-    });
-    return this;
-  }
-
-  #policies() {
-    const statement = {
-      name: 'app',
-      registryScopes: [`${this.registry?.host}/app`],
-      signatureVerification: { level: 'strict' as const },
-      trustStores: ['ca:acme'],
-      trustedIdentities: ['*'],
-    };
-    return createPolicySet([
-      {
-        metadata: { name: 'p', uid: 'p', creationTimestamp: rfc3339(NOW) },
-        spec: { version: '1.0', trustPolicies: [statement] },
-      },
-    ]);
-  }
-
-  put(content: object | Buffer, mediaType: string): Descriptor {
-    const bytes = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
-    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    this.#contents.set(digest, { bytes, type: mediaType });
-    return { mediaType, digest, size: bytes.byteLength };
-  }
-
-  platform(content: string, mediaType = MANIFEST): Descriptor {
-    return this.put({ schemaVersion: 2, mediaType, config: EMPTY, layers: [], content }, mediaType);
-  }
-
-  index(manifests: readonly object[], mediaType = INDEX, more: object = {}): Descriptor {
-    return this.put({ schemaVersion: 2, mediaType, manifests, ...more }, mediaType);
-  }
-
-  /** Adds a signature of a subject to the registry. */
-  sign(subject: Descriptor, by: Chain = chain): string {
-    const payload = JSON.stringify({ targetArtifact: subject });
-    const envelope = forgeJws({ key: by.key, certificates: by.certificates, alg: 'ES256', now: NOW, payload });
-    const layer = this.put(envelope, 'application/jose+json');
-    const manifest = { schemaVersion: 2, mediaType: MANIFEST, artifactType: NOTATION, config: EMPTY };
-    const signature = this.put({ ...manifest, layers: [layer], subject }, MANIFEST);
-    const entry = { ...signature, artifactType: NOTATION };
-    this.#referrers.set(subject.digest, [...(this.#referrers.get(subject.digest) ?? []), entry]);
-    return signature.digest;
-  }
-
-  verify(image: Descriptor, named: readonly string[] = ['app:v1'], more: Partial<VerifyRequest> = {}) {
-    const client = new RegistryClient({
-      dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
-      credentials: anonymous,
-      plainHTTPHosts: () => true,
-      userAgent: 'test',
-      maxAttempts: 1,
-      timeoutMs: 5_000,
-    });
-    const host = this.registry?.host ?? '';
-    const reference = { registry: host, repository: 'app', digest: image.digest };
-    const namedAs = (): string[] => named.map((name) => `${host}/${name}`);
-    return this.verifier.verify({ reference, client, list: 'registry', namedAs, ...more }, AbortSignal.timeout(10_000));
-  }
-
-  requests(): number {
-    return this.registry?.requests.length ?? 0;
-  }
-}
-
-let world: World;
+let world: RegistryWorld;
 let arm: Descriptor;
 let amd: Descriptor;
 beforeEach(async () => {
-  world = await new World().start();
+  world = await new RegistryWorld(chain).start();
   [arm, amd] = [world.platform('arm64'), world.platform('amd64')];
 });
-afterEach(() => world.registry?.stop());
+afterEach(() => world.stop());
 
 const told = ({ verdict, cause }: ImageEvaluation): string =>
   cause === undefined ? verdict : `${verdict} ${cause.reason}`;
@@ -200,7 +77,7 @@ describe('a platform manifest without a signature of its own', () => {
 
   it('is not covered by a manifest that only looks like an index (A9)', async () => {
     const fake = world.put(
-      { schemaVersion: 2, mediaType: MANIFEST, config: EMPTY, layers: [], manifests: [arm] },
+      { schemaVersion: 2, mediaType: MANIFEST, config: {}, layers: [], manifests: [arm] },
       MANIFEST,
     );
     world.tags.set('v1', fake.digest);
@@ -234,11 +111,13 @@ describe('a platform manifest without a signature of its own', () => {
 
   it('follows its index where that is revoked, and is told with what was revoked (A9)', async () => {
     const index = signedIndex();
-    world.revocation = { status: 'revoked', kind: 'certificate', reason: 'revoked', revoked: ['CN=leaf'] };
+    world.checkRevocation = async () => REVOKED;
     const evaluation = await world.verify(arm);
     expect(told(evaluation)).toBe('Revoked CertificateRevoked');
     expect(evaluation).toMatchObject({ coveredBy: { digest: index.digest }, cause: { revoked: ['CN=leaf'] } });
-    expect(message(evaluation)).toMatch(/^signature sha256:[0-9a-f]{12} of its index sha256:[0-9a-f]{12}: revoked$/);
+    expect(message(evaluation)).toMatch(
+      /^signature sha256:[0-9a-f]{12} of its index sha256:[0-9a-f]{12} \(revocation\): revoked$/,
+    );
   });
 
   it('is Untrusted where its index is signed by a stranger (A9)', async () => {
@@ -325,7 +204,7 @@ describe('a fault while the index is looked for', () => {
   });
 
   it('takes no Revoked back (A9)', async () => {
-    world.revocation = { status: 'revoked', kind: 'certificate', reason: 'revoked', revoked: ['CN=leaf'] };
+    world.checkRevocation = async () => REVOKED;
     world.sign(arm);
     world.faults.set('/manifests/v1', 503);
     expect(told(await world.verify(arm))).toBe('Revoked CertificateRevoked');

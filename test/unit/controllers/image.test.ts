@@ -1,0 +1,123 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ImageController } from '../../../src/controllers/image.ts';
+import type { Descriptor, RevocationResult } from '../../../src/notary/index.ts';
+import { type ImageKey, imageKey, RevocationSweep, VerdictStore } from '../../../src/verification/index.ts';
+import { type Chain, createChain } from '../../support/pki.ts';
+import { RegistryWorld } from '../verification/registry-world.ts';
+
+const MINUTE_MS = 60_000;
+const VERIFY_INTERVAL_MS = 60 * MINUTE_MS;
+const UNKNOWN: RevocationResult = { status: 'unknown', reason: 'crl.example cannot be reached' };
+
+let chain: Chain;
+beforeAll(async () => {
+  chain = await createChain();
+});
+
+let world: RegistryWorld;
+let image: Descriptor;
+let key: ImageKey;
+let verdicts: VerdictStore;
+let controller: ImageController;
+beforeEach(async () => {
+  world = await new RegistryWorld(chain).start();
+  image = world.platform('amd64');
+  world.sign(image);
+  key = imageKey(`${world.registry?.host}/app`, image.digest);
+  verdicts = new VerdictStore();
+  controller = new ImageController({
+    verifier: world.verifier,
+    verdicts,
+    sweep: new RevocationSweep({
+      source: { getRevocationStatus: () => Promise.reject(new Error('no job is here')) },
+      clock: () => world.now,
+      intervalMs: MINUTE_MS,
+      concurrency: 1,
+      onChange: () => undefined,
+    }),
+    client: world.client,
+    clock: () => world.now,
+    verifyIntervalMs: VERIFY_INTERVAL_MS,
+    runningReferences: () => [],
+    isRunning: () => true,
+    isRequested: () => false,
+  });
+});
+afterEach(() => world.stop());
+
+const reconcile = () => controller.reconcile(key, AbortSignal.timeout(10_000));
+const at = (ms: number): Date => new Date(world.started.getTime() + ms);
+
+/** What a running image's revocation is worth, as OCSP or a CRL told it, and until when. */
+function revocation(result: RevocationResult): void {
+  world.checkRevocation = async () => result;
+}
+
+describe('a running image whose revocation is known until a moment (H6)', () => {
+  beforeEach(() => revocation({ status: 'good', reason: 'not revoked', validUntil: at(10 * MINUTE_MS) }));
+
+  it('is looked at again at that moment, without a request to the registry', async () => {
+    expect((await reconcile()).requeueAfterMs).toBe(10 * MINUTE_MS);
+    const requests = world.requests();
+    world.now = at(10 * MINUTE_MS);
+    revocation({ status: 'good', reason: 'not revoked', validUntil: at(15 * MINUTE_MS) });
+    expect((await reconcile()).requeueAfterMs).toBe(5 * MINUTE_MS);
+    expect(verdicts.get(key)?.verdict).toBe('Trusted');
+    expect(world.requests()).toBe(requests);
+  });
+
+  it('is Revoked at that moment when a certificate was revoked meanwhile, and the cause says which and since when', async () => {
+    await reconcile();
+    world.now = at(10 * MINUTE_MS);
+    const since = at(3 * MINUTE_MS);
+    revocation({ status: 'revoked', kind: 'certificate', reason: 'why and by whom', revoked: ['CN=leaf'], since });
+    await reconcile();
+    expect(verdicts.get(key)).toMatchObject({
+      verdict: 'Revoked',
+      cause: { reason: 'CertificateRevoked', revoked: ['CN=leaf'], since: since.toISOString() },
+    });
+  });
+
+  it('is Unknown at that moment when nobody can be asked: no verdict outlives what it was made from', async () => {
+    await reconcile();
+    world.now = at(10 * MINUTE_MS);
+    revocation(UNKNOWN);
+    const { requeueAfterMs = 0 } = await reconcile();
+    expect(verdicts.get(key)).toMatchObject({
+      verdict: 'Unknown',
+      cause: { reason: 'RevocationUndetermined', message: expect.stringContaining(UNKNOWN.reason) },
+      lastKnown: { verdict: 'Trusted', verifiedAt: world.started },
+    });
+    expect(requeueAfterMs).toBeLessThanOrEqual(5_000);
+    const requests = world.requests();
+    world.now = at(11 * MINUTE_MS);
+    revocation({ status: 'good', reason: 'not revoked' });
+    await reconcile();
+    expect(verdicts.get(key)?.verdict).toBe('Trusted');
+    expect(world.requests()).toBe(requests);
+  });
+
+  it('asks the registry again after a fault of the registry: its last list is not taken for the present one', async () => {
+    await reconcile();
+    world.now = at(VERIFY_INTERVAL_MS);
+    revocation({ status: 'good', reason: 'not revoked' });
+    world.faults.set('/referrers/', 503);
+    for (const _ of [1, 2]) {
+      await reconcile();
+      expect(verdicts.get(key)).toMatchObject({ verdict: 'Unknown', lastKnown: { verdict: 'Trusted' } });
+    }
+    world.faults.clear();
+    await reconcile();
+    expect(verdicts.get(key)?.verdict).toBe('Trusted');
+  });
+
+  it('is looked at again where a hold may be lifted', async () => {
+    const held = { status: 'revoked', kind: 'certificate', reason: 'held', revoked: ['CN=leaf'] } as const;
+    revocation({ ...held, validUntil: at(2 * MINUTE_MS) });
+    expect((await reconcile()).requeueAfterMs).toBe(2 * MINUTE_MS);
+    world.now = at(2 * MINUTE_MS);
+    revocation({ status: 'good', reason: 'not revoked' });
+    await reconcile();
+    expect(verdicts.get(key)?.verdict).toBe('Trusted');
+  });
+});
