@@ -327,8 +327,12 @@ describe('an ImageSignatureRequest', () => {
     });
     const condition = await conditionOf('isr/ungranted', 'Ready', 'False', '-n', elsewhere);
     expect(condition.reason).toBe('NotGranted');
-    expect(condition.message).toContain(`namespace ${elsewhere}`);
+    expect(condition.message).toContain(`namespaces ${elsewhere}`);
     expect(condition.message).toContain(profileArn);
+    // `kubectl describe` tells it too.
+    await waitFor('the event', async () =>
+      (await scenario.plane.ok(['get', 'events', '-n', elsewhere])).includes('NotGranted'),
+    );
     await scenario.plane.ok(['delete', 'namespace', elsewhere, '--wait=false']);
   });
 
