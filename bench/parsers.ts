@@ -45,19 +45,27 @@ function feed({ parse, inputs }: ParserUnderTest, count: number, seed: number): 
   for (let done = 0; done < count; done += BATCH) {
     // In batches, so that the inputs need no more memory than a batch.
     for (const input of fc.sample(inputs, { numRuns: Math.min(BATCH, count - done), seed: seed + done })) {
-      const begin = performance.now();
-      try {
-        parse(input);
-        findings.accepted += 1;
-      } catch (error) {
-        if (error instanceof NotaryError) findings.refused.set(error.code, (findings.refused.get(error.code) ?? 0) + 1);
-        else findings.unexpected.push(`${String(error)} on ${input.toString('base64')}`);
-      }
-      const ms = performance.now() - begin;
-      findings.seconds += ms / 1000;
+      const { ms: first, error } = timed(parse, input);
+      findings.seconds += first / 1000;
+      if (error === undefined) findings.accepted += 1;
+      else if (error instanceof NotaryError) {
+        findings.refused.set(error.code, (findings.refused.get(error.code) ?? 0) + 1);
+      } else findings.unexpected.push(`${String(error)} on ${input.toString('base64')}`);
+      // The machine may have been busy otherwise: what is slow is slow again.
+      const ms = first > findings.slowestMs ? Math.min(first, timed(parse, input).ms) : first;
       findings.slowestMs = Math.max(findings.slowestMs, ms);
       if (ms > MAX_MS) findings.unexpected.push(`${ms.toFixed(0)} ms on ${input.toString('base64')}`);
     }
   }
   return findings;
+}
+
+function timed(parse: ParserUnderTest['parse'], input: Buffer): { readonly ms: number; readonly error?: unknown } {
+  const begin = performance.now();
+  try {
+    parse(input);
+  } catch (error) {
+    return { ms: performance.now() - begin, error };
+  }
+  return { ms: performance.now() - begin };
 }

@@ -37,8 +37,11 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return { exitCode: EXIT.usage, code: 'Usage', message: error.message };
   if (error instanceof UndeterminedError)
     return { exitCode: EXIT.undetermined, code: error.code, message: error.message };
-  // Policies, trust stores, keys and chains are all the user's own here: envelopes are judged, and never throw.
-  if (error instanceof NotaryError) return { exitCode: EXIT.usage, code: error.code, message: error.message };
+  if (error instanceof NotaryError) {
+    // Policies, trust stores, keys and chains are all the user's own here: envelopes are judged, and never throw.
+    const exitCode = error.code === 'TimestampFailed' ? EXIT.undetermined : EXIT.usage;
+    return { exitCode, code: error.code, message: error.message };
+  }
   if (error instanceof OciError) {
     const exitCode = error.code === 'InvalidReference' ? EXIT.usage : EXIT.undetermined;
     return { exitCode, code: error.code, message: error.message };

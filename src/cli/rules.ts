@@ -37,7 +37,6 @@ const RULES: Readonly<Record<CauseReason, Rule>> = {
   ImageNotFound: { id: 'G', words: 'the reference must name an image' },
   RevocationUndetermined: { id: 'H1', words: 'whether a certificate is revoked must be known: unknown is no pass' },
   TrustStoreUnavailable: { id: 'F9', words: 'the trust stores that the statement names must be there' },
-  NotSupportedYet: { id: 'G', words: 'what is not checked does not pass' },
   ImageIDUnverifiable: { id: 'A10', words: 'only a manifest can be verified' },
   AddressRefused: { id: 'H7', words: 'only addresses and plain HTTP that you allow are used' },
   NoStatementApplies: { id: 'F2', words: 'a statement must name the repository, or *' },

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { createSignerPlugin, SignerService } from '../aws/index.ts';
 import {
-  type ChainRevocationChecker,
   createChainRevocationChecker,
   createRevocationChecker,
+  createTimestampRequester,
+  createTimestampVerifier,
+  parseTrustStore,
   type RequestTimestamp,
   type RevocationChecker,
   type TimestampVerifier,
   type VerificationPlugin,
-  verifyTimestampNotSupported,
 } from '../notary/index.ts';
 import { createHttpFetch } from '../pki/index.ts';
 import { createDispatcher } from '../transport/index.ts';
@@ -25,33 +27,41 @@ export interface Services {
   readonly plugins: readonly VerificationPlugin[];
   readonly checkRevocation: RevocationChecker;
   readonly verifyTimestamp: TimestampVerifier;
-  readonly checkChainRevocation: ChainRevocationChecker;
+  /** @throws NotaryError when the roots or the address cannot do */
+  readonly timestampRequester: (url: string, rootsPem: string) => RequestTimestamp;
   readonly close: () => Promise<void>;
 }
 
+/** Whoever names a host on the command line may mean one on this machine; hosts that certificates name may not be. */
+export const LOOPBACK = ['127.0.0.0/8', '::1/128'] as const;
 /** Answers serve for one run only. */
 const REFRESH_MS = 60 * 60_000;
 
 /** Puts the services together. Connections are made when they are needed. */
-export function createServices(options: ServiceOptions): Services {
-  const { allowAddresses = [], awsEndpoint } = options;
-  const dispatcher = createDispatcher({ allowAddresses });
-  const fetch = createHttpFetch({ dispatcher, userAgent: USER_AGENT });
-  const checkChain = createChainRevocationChecker({ fetch, refreshMs: REFRESH_MS });
+export function createServices({ allowAddresses = [], awsEndpoint }: ServiceOptions): Services {
+  const named = createDispatcher({ allowAddresses: [...LOOPBACK, ...allowAddresses] });
+  const guarded = createDispatcher({ allowAddresses });
+  const checkChainRevocation = createChainRevocationChecker({
+    fetch: createHttpFetch({ dispatcher: guarded, userAgent: USER_AGENT }),
+    refreshMs: REFRESH_MS,
+  });
   const signer = new SignerService(awsEndpoint === undefined ? {} : { endpoint: awsEndpoint });
   return {
     signer,
     plugins: [createSignerPlugin(signer)],
-    checkRevocation: createRevocationChecker(checkChain),
-    verifyTimestamp: verifyTimestampNotSupported,
-    checkChainRevocation: checkChain,
+    checkRevocation: createRevocationChecker(checkChainRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
+    timestampRequester: (url, rootsPem) =>
+      createTimestampRequester({
+        fetch: createHttpFetch({ dispatcher: named, userAgent: USER_AGENT }),
+        url,
+        tsaRoots: parseTrustStore('tsa', 'given by --timestamp-root', rootsPem).certificates,
+        randomBytes,
+        checkChainRevocation,
+      }),
     close: async () => {
       signer.close();
-      await dispatcher.close();
+      await Promise.all([named.close(), guarded.close()]);
     },
   };
-}
-
-export function timestampRequester(_services: Services, _url: string, _rootPem: string): RequestTimestamp {
-  throw new Error('pending');
 }

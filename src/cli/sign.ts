@@ -9,7 +9,7 @@ import { EXIT, type ExitCode, UsageError } from './failure.ts';
 import { readUserFile } from './files.ts';
 import { type Io, painter, writeJson } from './io.ts';
 import { Progress } from './progress.ts';
-import { createServices, type Services, timestampRequester } from './services.ts';
+import { createServices, type Services } from './services.ts';
 import { openTarget, resolveOnce, type TargetOptions } from './target.ts';
 
 export interface SignOptions extends TargetOptions {
@@ -105,7 +105,7 @@ async function signerOf(options: SignOptions, services: Services): Promise<Signe
   const requestTimestamp =
     timestampUrl === undefined || timestampRoot === undefined
       ? undefined
-      : timestampRequester(services, timestampUrl, await pemFile(timestampRoot, '--timestamp-root'));
+      : services.timestampRequester(timestampUrl, await pemFile(timestampRoot, '--timestamp-root'));
   return createKeySigner({
     certificatePem: await pemFile(chain, '--chain'),
     privateKeyPem: await pemFile(key, '--key'),

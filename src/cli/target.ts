@@ -20,6 +20,7 @@ import { UsageError } from './failure.ts';
 import { readUserFile } from './files.ts';
 import { type Io, warn } from './io.ts';
 import type { Progress } from './progress.ts';
+import { LOOPBACK } from './services.ts';
 
 /** The flags that say where an image is, and how to get at it. */
 export interface TargetOptions {
@@ -46,8 +47,6 @@ export interface Target {
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_PASSWORD_BYTES = 64 * 1024;
-/** Whoever names a registry on the command line may mean one on this machine. */
-const LOOPBACK = ['127.0.0.0/8', '::1/128'] as const;
 
 /** Opens the registry or layout of an image. Nothing is asked of a registry yet. @throws UsageError; OciError */
 export async function openTarget(text: string, options: TargetOptions, io: Io, progress: Progress): Promise<Target> {

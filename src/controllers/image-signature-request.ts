@@ -23,6 +23,7 @@ import {
   type VerdictStore,
 } from '../verification/index.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
+import { FAULT_RETRY_MS, retryAfterMs } from './fault-retry.ts';
 import { jobsOf } from './image.ts';
 import { imageStatus, unreadImageStatus, verdictOf } from './image-status.ts';
 import { type RegistryClients, registryAccess } from './registry-access.ts';
@@ -36,8 +37,6 @@ import { requestStatus } from './request-status.ts';
 
 /** A problem that only a change mends is looked at again this often all the same: Secrets and grants are not watched. */
 const STALLED_RETRY_MS = 60_000;
-const FAULT_RETRY_MS = 15_000;
-const MAX_FAULT_RETRY_MS = 5 * 60_000;
 const MAX_OWN_SIGNATURES = 256;
 
 export interface ImageSignatureRequestControllerOptions extends RequestSignerOptions {
@@ -444,12 +443,6 @@ function handled(
     ...(reconcile === undefined ? {} : { lastHandledReconcileAt: reconcile }),
     ...(anew === undefined ? {} : { lastHandledSignAnewAt: anew }),
   };
-}
-
-/** What lasts is tried again ever more seldom: once it has lasted twice as long, within bounds. */
-function retryAfterMs(since: string | undefined, now: number): number {
-  const lastedMs = since === undefined ? 0 : now - Date.parse(since);
-  return Math.min(Math.max(lastedMs, FAULT_RETRY_MS), MAX_FAULT_RETRY_MS);
 }
 
 /** Keeps the list bounded: what has expired needs no cleanup, then the oldest go. */

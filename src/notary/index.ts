@@ -61,6 +61,7 @@ export type {
   TimestampResult,
   TimestampVerifier,
 } from './timestamp/timestamp.ts';
+export { parseTimestampToken, type TimestampToken } from './timestamp/token.ts';
 export { createTimestampVerifier } from './timestamp/verify-token.ts';
 export { type DistinguishedName, parseDistinguishedName } from './trust-policy/distinguished-name.ts';
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';

@@ -1,6 +1,12 @@
 import type { Descriptor } from '../notary/index.ts';
 import type { Reference } from './reference.ts';
 
+/**
+ * How the manifest of a signature says what it is: by its artifactType (notary.md A1), or by the type of its config,
+ * as before OCI 1.1 (A2 b). notation-go finds signatures in a layout by the latter alone, and writes no other.
+ */
+export type SignatureForm = 'artifactType' | 'configType';
+
 /** A manifest with the descriptor that names it. */
 export interface Manifest {
   readonly descriptor: Descriptor;
@@ -27,6 +33,8 @@ export interface ReferrerDetails {
  * Each rejects with OciError; `isContentFault` tells bad content from a fault of the store.
  */
 export interface ArtifactStore {
+  /** What signatures are found by there: see SignatureForm. */
+  readonly signatureForm: SignatureForm;
   /** What a reference names now: digest and size are of the content read, not taken on trust. */
   readonly resolve: (reference: Reference, signal: AbortSignal) => Promise<Descriptor>;
   /** Reads a manifest by tag or digest, at most 4 MiB (notary.md A6); a digest is checked against the content. */

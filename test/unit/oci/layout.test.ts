@@ -162,6 +162,13 @@ describe('signatures', () => {
     expect(await readdir(folder.path)).toEqual(['blobs', 'index.json', 'oci-layout']);
   });
 
+  it('a signature is told by the type of its config, by which alone notation-go finds it in a layout (A2 b)', async () => {
+    const { digest } = await push('one');
+    const manifest = JSON.parse(await readFile(blobPath(digest), 'utf8')) as Record<string, unknown>;
+    expect(manifest).not.toHaveProperty('artifactType');
+    expect(manifest['config']).toMatchObject({ mediaType: NOTATION, size: 2 });
+  });
+
   it('a signature that is there already is listed once', async () => {
     expect(await push('one')).toEqual(await push('one'));
     expect(await list()).toHaveLength(1);

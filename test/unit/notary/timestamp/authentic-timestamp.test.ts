@@ -194,6 +194,13 @@ describe('where a tsa store of the policy is not in force (I, F3)', () => {
     expect(decided(await verifyUnder(stamped({ tsa: other })))).toBe('authenticTimestamp failed TimestampFailed');
   });
 
+  it('one of somebody who is no time stamping authority is failed: no root could mend that (E7)', async () => {
+    const made = await createTsaChain({ ...TSA_VALIDITY, leafExtensions: tsaExtensions().slice(0, 1) });
+    const outcome = await verifyUnder(stamped({ tsa: made }), { trustStores });
+    expect(decided(outcome)).toBe('authenticTimestamp failed TimestampFailed');
+    expect(outcome.decisive?.reason).toContain('(notary.md E7)');
+  });
+
   it('one that no root could mend is failed', async () => {
     const foreign = stampJws(envelopeOf(), () => tokenOf());
     expect(decided(await verifyUnder(foreign, { trustStores }))).toBe('authenticTimestamp failed TimestampFailed');
