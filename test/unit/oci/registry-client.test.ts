@@ -159,7 +159,7 @@ describe('resolving', () => {
     );
   });
 
-  it('says of a proxy that refuses which setting names it, and what it answered', async () => {
+  it('says of a proxy that refuses which setting names it, and what it answered (faults.md 33)', async () => {
     const proxy = createServer().on('connect', (_request, socket) => {
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
     });
