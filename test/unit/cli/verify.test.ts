@@ -321,6 +321,16 @@ describe('registries', () => {
     expect(json).toMatchObject({ code: 2, cause: { reason: 'AddressRefused' } });
   });
 
+  it('no proxy is asked for a registry on this machine', async () => {
+    const host = await listen(() => ({ status: 403 }));
+    const env = { ...world.env, http_proxy: 'http://127.0.0.1:1', HTTPS_PROXY: 'http://127.0.0.1:1' };
+    await world.writePolicy({ registryScopes: ['*'] });
+    const { stdout } = await run(['verify', `${host}/app:v1`, '-o', 'json', '--plain-http'], { env });
+    expect(parseVerifyJson(stdout).cause?.reason).toBe('RegistryDenied');
+    const remote = await run(['verify', 'r.example/app:v1', '-o', 'json', '--plain-http'], { env });
+    expect(parseVerifyJson(remote.stdout).cause?.message).toContain('ECONNREFUSED 127.0.0.1:1');
+  });
+
   it('an interruption ends it with 2 and without a verdict', async () => {
     await world.writePolicy({ registryScopes: ['*'] });
     const interruption = new AbortController();
