@@ -134,7 +134,10 @@ describe('by the real check of revocation, an authority that names a responder (
       tsaStores: { clock: storesOf(made, 'tsa:clock') },
       checkChainRevocation,
     });
-    expect([outcome.verdict, decided(outcome)]).toEqual(['Unknown', 'authenticTimestamp unknown RevocationUndetermined']);
+    expect([outcome.verdict, decided(outcome)]).toEqual([
+      'Unknown',
+      'authenticTimestamp unknown RevocationUndetermined',
+    ]);
     expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set(['ocsp.clock.example']));
   });
 
