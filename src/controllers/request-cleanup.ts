@@ -48,8 +48,7 @@ async function deleteAll(
   if (access.kind === 'refused') return failed(access.message);
   return everyOne(own, async (signature) => {
     const reference: Reference = referenceOf(`${signature.repository}@${signature.subjectDigest}`);
-    const subject = await access.client.resolve(reference, signal);
-    await deleteSignature(access.client, reference, subject, signature.digest, signal);
+    await deleteSignature(access.client, reference, signature.subjectDigest, signature.digest, signal);
   });
 }
 

@@ -19,5 +19,6 @@ export {
   fetchSignature,
   listSignatures,
   pushSignature,
+  relistSignature,
   type SignatureArtifact,
 } from './signatures.ts';
