@@ -2,6 +2,7 @@ import { NotaryError } from '../error.ts';
 import { quote } from '../quote.ts';
 import { checkTrustedIdentities } from './identity.ts';
 import { applyOverrides, isLevel } from './levels.ts';
+import { canonicalScope } from './scope.ts';
 import type {
   Statement,
   TrustPolicyDocument,
@@ -52,11 +53,13 @@ export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonl
   });
 }
 
-/** The statement for `registry/repository`: an exact scope, else `*`, else none (F2). */
+/** The statement for `registry/repository`: an exact scope, else the same in another spelling, else `*`, else none (F2). */
 export function selectStatement(statements: readonly Statement[], repository: string): Statement | undefined {
+  const canonical = canonicalScope(repository);
   return (
-    statements.find((statement) => statement.registryScopes.includes(repository)) ??
-    statements.find((statement) => statement.registryScopes.includes('*'))
+    statements.find(({ registryScopes }) => registryScopes.includes(repository)) ??
+    statements.find(({ registryScopes }) => registryScopes.some((scope) => canonicalScope(scope) === canonical)) ??
+    statements.find(({ registryScopes }) => registryScopes.includes('*'))
   );
 }
 

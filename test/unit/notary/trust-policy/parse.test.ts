@@ -312,6 +312,44 @@ describe('the statement that applies (notary.md F2)', () => {
     expect(selectStatement(statements, repository)?.name).toBe(expected);
   });
 
+  const spelt = parse(
+    statement({ name: 'star', registryScopes: ['*'] }),
+    statement({
+      name: 'exact',
+      registryScopes: ['registry.acme.io/app', 'Upper.acme.io/app', 'port.acme.io:5000/app', 'tls.acme.io:443/app'],
+    }),
+    statement({ name: 'hub', registryScopes: ['docker.io/nginx', 'index.docker.io/acme/app', '[2001:db8::1]/app'] }),
+  );
+  it.each([
+    ['registry.acme.io:443/app', 'exact'],
+    ['registry.acme.io:0443/app', 'exact'],
+    ['Registry.ACME.io:443/app', 'exact'],
+    ['registry.acme.io:4433/app', 'star'],
+    ['registry.acme.io:443/App', 'star'],
+    ['upper.acme.io/app', 'exact'],
+    ['port.acme.io:05000/app', 'exact'],
+    ['port.acme.io/app', 'star'],
+    ['tls.acme.io/app', 'exact'],
+    ['docker.io/library/nginx', 'hub'],
+    ['registry-1.docker.io/library/nginx', 'hub'],
+    ['docker.io/acme/app', 'hub'],
+    ['[2001:db8::1]:443/app', 'hub'],
+    ['[2001:db8::1]:5000/app', 'star'],
+  ])(
+    'for %s is %s, however the same host is spelt: nobody slips past a scope to a laxer one',
+    (repository, expected) => {
+      expect(selectStatement(spelt, repository)?.name).toBe(expected);
+    },
+  );
+
+  it('is the one with the very spelling, where a policy has two', () => {
+    const two = parse(
+      statement({ name: 'first', registryScopes: ['registry.acme.io:443/app'] }),
+      statement({ name: 'second', registryScopes: ['registry.acme.io/app'] }),
+    );
+    expect(selectStatement(two, 'registry.acme.io/app')?.name).toBe('second');
+  });
+
   it('is none where no scope matches and there is no star', () => {
     expect(selectStatement(parse(statement()), 'registry.acme.io/other')).toBeUndefined();
   });
