@@ -42,7 +42,7 @@ export function refuseMisspelt(object: JsonObject, names: ReadonlySet<string>, w
 }
 
 /** Whatever some case of a letter is becomes one letter: capitals first, for the long s has no other small form. */
-function foldCase(text: string): string {
+export function foldCase(text: string): string {
   return text.toUpperCase().toLowerCase();
 }
 

@@ -51,6 +51,12 @@ describe('a trust policy document is refused for', () => {
     ['F1', 'null', null, /expected a document/],
     [
       'F1',
+      'a field of the document in other case',
+      { version: '1.0', TrustPolicies: [], trustPolicies: [statement()] },
+      /expected the field trustPolicies; found "TrustPolicies"/,
+    ],
+    [
+      'F1',
       'a statement that is text',
       { version: '1.0', trustPolicies: ['x'] },
       /trustPolicies\[0\]: expected a statement; found "x"/,
@@ -70,6 +76,24 @@ describe('a trust policy document is refused for', () => {
     ],
     ['F1', 'an empty name', [statement({ name: '' })], /trustPolicies\[0\]\.name/],
     ['F1', 'a name twice', [statement(), other({ name: 'acme' })], /"acme": the name stands twice/],
+    [
+      'F1',
+      'a field in other case, which notation reads and would here be ignored',
+      [statement({ TrustedIdentities: [] })],
+      /"acme": expected the field trustedIdentities; found "TrustedIdentities"/,
+    ],
+    [
+      'F1',
+      'an override in other case',
+      [verification({ level: 'audit', Override: { revocation: 'enforce' } })],
+      /signatureVerification: expected the field override; found "Override"/,
+    ],
+    [
+      'F1',
+      'a field with a long s, as Go folds case',
+      [verification({ 'verifyTime\u017ftamp': 'always' })],
+      /expected the field verifyTimestamp; found "verifyTime\\u017ftamp"/,
+    ],
     ['F2', 'no scopes', [statement({ registryScopes: [] })], /registryScopes: expected a list of at least one/],
     ['F2', 'scopes that are text', [statement({ registryScopes: '*' })], /expected a list/],
     ['F2', 'scopes that are absent', [statement({ registryScopes: undefined })], /expected a list/],
