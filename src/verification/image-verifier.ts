@@ -65,7 +65,11 @@ export class ImageVerifier {
    * It ends in time whatever the registry does: one that drips a hundred signatures must not hold up other images.
    */
   verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
-    return withDeadline(MAX_VERIFY_MS, signal, (deadline) => this.#verify(request, deadline.signal));
+    const startedAt = performance.now();
+    return withDeadline(MAX_VERIFY_MS, signal, async (deadline) => ({
+      ...(await this.#verify(request, deadline.signal)),
+      startedAt,
+    }));
   }
 
   async #verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
