@@ -1,10 +1,21 @@
 import 'reflect-metadata';
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign, webcrypto, X509Certificate } from 'node:crypto';
+import {
+  constants,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  webcrypto,
+  X509Certificate,
+} from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { describe, expect, it } from 'vitest';
 import { signatureAlgorithmOf } from '../../../../src/notary/algorithm.ts';
+import { readDer, TAG } from '../../../../src/notary/certificates/der.ts';
 import { isSelfSigned } from '../../../../src/notary/certificates/issuance.ts';
+import { readAlgorithm } from '../../../../src/notary/certificates/parsed-certificate.ts';
 import { isUsableKey, verifyByAuthority } from '../../../../src/notary/certificates/signature-algorithm.ts';
+import { pssAlgorithm } from '../../../support/forge-timestamp.ts';
 
 const SHA256_WITH_RSA = { oid: '1.2.840.113549.1.1.11' };
 /** The largest exponent below 2^32 that Node makes keys with, and one that Go takes. */
@@ -65,5 +76,27 @@ describe('an RSA key that anybody may have chosen (notary.md B5, E2)', () => {
       expect(certificate.verify(certificate.publicKey)).toBe(true);
       expect(isSelfSigned(certificate)).toBe(expected);
     }
+  });
+});
+
+describe('what an authority signed counts by its own algorithm only (notary.md E2, H3, H4)', () => {
+  const data = Buffer.from('signed');
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+  it('a signature of RSA is none of ECDSA, whatever it is called', () => {
+    const signature = sign('sha256', data, privateKey);
+    expect(verifyByAuthority(SHA256_WITH_RSA, publicKey, data, signature)).toBe(true);
+    expect(verifyByAuthority({ oid: '1.2.840.10045.4.3.2' }, publicKey, data, signature)).toBe(false);
+  });
+
+  it.each([
+    ['SHA-256 throughout', pssAlgorithm('sha256', 'sha256', 32), true],
+    ['a mask by SHA-1', pssAlgorithm('sha256', 'sha1', 32), false],
+    ['a salt of another length', pssAlgorithm('sha256', 'sha256', 20), false],
+  ])('RSASSA-PSS with %s', (_name, der, expected) => {
+    const identifier = readAlgorithm(readDer(der, TAG.sequence, 'it'), 'it');
+    const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    const signature = sign('sha256', data, { key: privateKey, ...pss });
+    expect(verifyByAuthority(identifier, publicKey, data, signature)).toBe(expected);
   });
 });
