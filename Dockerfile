@@ -1,5 +1,5 @@
-# The operator's image: compiled, with its dependencies alone, on an image without a shell. hack/image-check runs the
-# same steps without a container engine.
+# The image of the operator and the command: compiled, with its dependencies alone, on an image without a shell.
+# hack/image-check runs the same steps without a container engine.
 FROM node:24-slim AS build
 WORKDIR /sealwatch
 COPY package.json package-lock.json .npmrc ./
@@ -8,6 +8,9 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
+# The command by its name, for `kubectl exec`: there is no env that would find node for its first line.
+RUN sed -i '1s|.*|#!/nodejs/bin/node|' dist/cli/main.js
+RUN mkdir bin && ln -s /sealwatch/dist/cli/main.js bin/sealwatch
 
 FROM node:24-slim AS dependencies
 WORKDIR /sealwatch
@@ -18,9 +21,12 @@ FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /sealwatch
 COPY --from=dependencies /sealwatch/node_modules node_modules
 COPY --from=build /sealwatch/dist dist
+COPY --from=build /sealwatch/bin /usr/local/bin
 COPY package.json LICENSE ./
 ENV NODE_ENV=production
 # By number, so that Kubernetes can tell that it is not root. Nothing is written to the file system.
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["/nodejs/bin/node", "--enable-source-maps", "dist/main.js"]
+# `docker run IMAGE verify …` is the command; without arguments it is the operator.
+ENTRYPOINT ["/nodejs/bin/node", "--enable-source-maps", "/sealwatch/dist/cli/main.js"]
+CMD ["operator"]

@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
+import { benchCrl } from './crl.ts';
 import { benchParsers } from './parsers.ts';
 
 const BENCHES: Readonly<Record<string, (options: { readonly inputs: number }) => Promise<boolean>>> = {
   parsers: benchParsers,
+  crl: benchCrl,
 };
 
 /** Runs all benches, or the one of --only; exit code 1 when one of them found something that must not be. */

@@ -55,7 +55,7 @@ function sectionOf({ rule, files }: Coverage): string {
 }
 
 function cut(title: string): string {
-  const short = title.length > MAX_TITLE ? `${title.slice(0, MAX_TITLE)}…` : title;
+  const short = title.trim().length > MAX_TITLE ? `${title.slice(0, MAX_TITLE)}…` : title.trim();
   // What Markdown would take for its own.
   return short.replace(/[\\`*_<>[\]]/g, '\\$&');
 }

@@ -14,6 +14,7 @@ import {
 import { createHttpFetch } from '../pki/index.ts';
 import { createDispatcher } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
+import { dispatcherToNamedHosts } from './dispatcher.ts';
 
 export interface ServiceOptions {
   /** Addresses that hosts named in certificates may have although they are loopback, link-local or metadata (H7). */
@@ -32,14 +33,12 @@ export interface Services {
   readonly close: () => Promise<void>;
 }
 
-/** Whoever names a host on the command line may mean one on this machine; hosts that certificates name may not be. */
-export const LOOPBACK = ['127.0.0.0/8', '::1/128'] as const;
 /** Answers serve for one run only. */
 const REFRESH_MS = 60 * 60_000;
 
 /** Puts the services together. Connections are made when they are needed. */
-export function createServices({ allowAddresses = [], awsEndpoint }: ServiceOptions): Services {
-  const named = createDispatcher({ allowAddresses: [...LOOPBACK, ...allowAddresses] });
+export function createServices({ allowAddresses = [], awsEndpoint }: ServiceOptions, env: NodeJS.ProcessEnv): Services {
+  const named = dispatcherToNamedHosts(env, allowAddresses);
   const guarded = createDispatcher({ allowAddresses });
   const checkChainRevocation = createChainRevocationChecker({
     fetch: createHttpFetch({ dispatcher: guarded, userAgent: USER_AGENT }),

@@ -37,7 +37,7 @@ export async function signCommand(ref: string, options: SignOptions, io: Io): Pr
   checkOptions(options);
   const { signal } = io;
   const progress = new Progress(io.stderr);
-  const services = createServices(options);
+  const services = createServices(options, io.env);
   try {
     // What is wrong with key or chain is told before anything is asked of a registry.
     const signer = await signerOf(options, services);

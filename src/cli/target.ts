@@ -13,14 +13,14 @@ import {
   RegistryClient,
   repositoryName,
 } from '../oci/index.ts';
-import { createDispatcher, readBounded, TooLargeError } from '../transport/index.ts';
+import { readBounded, TooLargeError } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
+import { dispatcherToNamedHosts } from './dispatcher.ts';
 import { dockerConfigOf } from './docker-config.ts';
 import { UsageError } from './failure.ts';
 import { readUserFile } from './files.ts';
 import { type Io, warn } from './io.ts';
 import type { Progress } from './progress.ts';
-import { LOOPBACK } from './services.ts';
 
 /** The flags that say where an image is, and how to get at it. */
 export interface TargetOptions {
@@ -83,10 +83,7 @@ async function openRegistry(text: string, options: TargetOptions, io: Io, progre
   const reference = parseReference(text);
   const ca = options.caFile === undefined ? undefined : await readCA(options.caFile);
   const credentials = await credentialsOf(options, io);
-  const dispatcher = createDispatcher({
-    allowAddresses: [...LOOPBACK, ...(options.allowAddresses ?? [])],
-    ...(ca === undefined ? {} : { ca }),
-  });
+  const dispatcher = dispatcherToNamedHosts(io.env, options.allowAddresses, ca);
   const store = new RegistryClient({
     dispatcher,
     credentials,

@@ -144,7 +144,7 @@ async function judge(
 ): Promise<ImageEvaluation> {
   const { registry, repository } = target.reference;
   const { maxSignatures, userMetadata } = options;
-  const { plugins, checkRevocation, verifyTimestamp, close } = createServices(options);
+  const { plugins, checkRevocation, verifyTimestamp, close } = createServices(options, io.env);
   try {
     const verifier = new ImageVerifier({
       policies: () => ({ select: () => selected, states: new Map() }),

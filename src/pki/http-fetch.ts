@@ -104,9 +104,6 @@ function findCause(error: unknown, matches: (cause: Error) => boolean): Error | 
   let cause = error;
   for (let depth = 0; depth < 5 && cause instanceof Error; depth += 1) {
     if (matches(cause)) return cause;
-    const inner: unknown =
-      cause instanceof AggregateError ? cause.errors.find((each) => each instanceof Error) : undefined;
-    if (inner instanceof Error && matches(inner)) return inner;
     cause = cause.cause;
   }
   return undefined;

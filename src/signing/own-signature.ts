@@ -30,13 +30,15 @@ export interface SigningDecisionInput {
  * mend a policy that does not trust the signer.
  */
 export function decideSigning(input: SigningDecisionInput): SigningDecision {
-  const wanted = input.evaluation.signatures.filter((signature) => isWanted(signature, input));
+  // What an index that lists the image has of signatures is not the image's own.
+  const signatures = input.evaluation.signatures.filter(({ index }) => index === undefined);
+  const wanted = signatures.filter((signature) => isWanted(signature, input));
   const inForce = wanted.find((signature) => isInForce(signature, input));
   if (inForce !== undefined) {
     const renewAt = renewalTime(inForce.outcome.envelope, input.renewBeforeMs);
     return { kind: 'signed', digest: inForce.digest, ...(renewAt === undefined ? {} : { renewAt }) };
   }
-  const unknown = whyUndetermined(input.evaluation);
+  const unknown = whyUndetermined(signatures, input.evaluation.truncated);
   if (unknown !== undefined) return { kind: 'undetermined', message: unknown };
 
   // The last one made counts: older ones that expired do not undo the revocation of the one that renewed them.
@@ -53,7 +55,7 @@ export function decideSigning(input: SigningDecisionInput): SigningDecision {
 }
 
 /** Why a wanted signature might be there unseen; signing then could go on for ever. */
-function whyUndetermined({ signatures, truncated }: ImageEvaluation): string | undefined {
+function whyUndetermined(signatures: readonly EvaluatedSignature[], truncated: boolean): string | undefined {
   for (const signature of signatures) {
     // What is listed but gone is nobody's signature in force.
     if (signature.kind === 'unreachable' && signature.error.code !== 'NotFound') return signature.error.message;

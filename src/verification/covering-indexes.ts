@@ -113,8 +113,9 @@ async function askOne(
 }
 
 function keep(indexes: Map<string, Descriptor>, index: Descriptor): void {
+  const known = indexes.get(index.digest) ?? index;
   indexes.delete(index.digest);
-  indexes.set(index.digest, index);
+  indexes.set(index.digest, known);
   for (const [oldest] of indexes) {
     if (indexes.size <= MAX_INDEXES) break;
     indexes.delete(oldest);

@@ -31,7 +31,7 @@ export interface ImageEvaluation {
   readonly coveredBy?: { readonly digest: string };
   /** Of the image itself, then of the indexes that list it. */
   readonly signatures: readonly EvaluatedSignature[];
-  /** More signatures than the limit of A7. */
+  /** The image itself has more signatures than the limit of A7. */
   readonly truncated: boolean;
   readonly evaluatedAt: Date;
   /** When it was begun, by performance.now(): of two on one image, what began earlier may have seen older policies. */

@@ -53,11 +53,14 @@ export class ImageVerifier {
 
   /** Forgets an image that nothing runs or requests any more. */
   forget(key: ImageKey): void {
-    const { registry, repository } = referenceOf(key);
-    // Where something else needs the list of an index too, it is read once more.
-    for (const { digest } of this.#indexes.of(key)) this.#judge.forget(imageKey(`${registry}/${repository}`, digest));
+    for (const index of this.#indexes.of(key)) this.#forgetIndex(key, index);
     this.#indexes.forget(key);
     this.#judge.forget(key);
+  }
+
+  /** Where something else needs the list of an index too, it is read once more. */
+  #forgetIndex(key: ImageKey, { digest }: Descriptor): void {
+    this.#judge.forget(imageKey(repositoryName(referenceOf(key)), digest));
   }
 
   /**
@@ -158,7 +161,10 @@ export class ImageVerifier {
     await judgeKnown();
     const references = indexReferences(key, request.namedAs?.() ?? []);
     if (!signatures.some(passes) && (request.list === 'registry' || !this.#indexes.hasAsked(key, references))) {
+      const before = this.#indexes.of(key);
       fault = (await this.#indexes.ask(client, key, image, references, signal)) ?? fault;
+      const now = new Set(this.#indexes.of(key));
+      for (const dropped of before) if (!now.has(dropped)) this.#forgetIndex(key, dropped);
       await judgeKnown();
     }
     const bare = [...judged].filter((digest) => !signatures.some(({ index }) => index === digest));
@@ -190,7 +196,7 @@ export class ImageVerifier {
       ...(cause === undefined ? {} : { cause }),
       ...(decidedBy?.index === undefined ? {} : { coveredBy: { digest: decidedBy.index } }),
       signatures,
-      truncated,
+      truncated: list.truncated,
       evaluatedAt: this.#options.clock(),
       ...(next === undefined ? {} : { changesAt: next }),
       ...(expiresAt === undefined ? {} : { expiresAt }),

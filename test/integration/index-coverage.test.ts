@@ -39,7 +39,7 @@ describe.each(REGISTRY_KINDS)('an index that is signed, on a registry with %s (A
 
   async function reconcileNow(name: string, at: string): Promise<ImageSignatureRequest> {
     const annotation = `sealwatch.dev/reconcile-requested-at=${at}`;
-    await scenario.plane.ok(['annotate', 'isr', name, '-n', scenario.id, annotation]);
+    await scenario.plane.ok(['annotate', '--overwrite', 'isr', name, '-n', scenario.id, annotation]);
     return waitFor(`${annotation} to be handled`, async () => {
       const request = await scenario.getRequest(name);
       return request.status?.lastHandledReconcileAt === at ? request : undefined;

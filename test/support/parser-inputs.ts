@@ -24,6 +24,7 @@ import { encodeCbor, head } from './cbor.ts';
 import { forgeCose } from './forge-cose.ts';
 import { forgeJws, SUBJECT } from './forge-jws.ts';
 import { createChain } from './pki.ts';
+import { createRevocationParsers } from './revocation-parser-inputs.ts';
 
 /** A parser of foreign bytes, and what to feed it: random inputs, and good ones with something changed. */
 export interface ParserUnderTest {
@@ -283,6 +284,7 @@ export async function createParsers(): Promise<readonly ParserUnderTest[]> {
       parse: (input) => parseTrustPolicyDocument(JSON.parse(input.toString())),
       inputs: policyDocument.map((value) => Buffer.from(JSON.stringify(value) ?? 'null')),
     },
+    ...(await createRevocationParsers()),
   ];
 }
 

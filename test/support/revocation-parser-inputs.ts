@@ -164,12 +164,13 @@ function changed(good: Buffer): fc.Arbitrary<Buffer> {
 }
 
 /** SEQUENCE of what is signed, algorithm, signature: a CRL, or a basic OCSP answer. */
-function signed(body: Buffer, key: KeyObject): Buffer {
+export function signed(body: Buffer, key: KeyObject): Buffer {
   const signature = sign('sha256', body, key);
   return tagged(0x30, Buffer.concat([body, ECDSA_SHA256, tagged(0x03, Buffer.concat([Buffer.from([0]), signature]))]));
 }
 
-function tagged(tag: number, content: Buffer): Buffer {
+/** DER of one value. */
+export function tagged(tag: number, content: Buffer): Buffer {
   const { length } = content;
   if (length < 0x80) return Buffer.concat([Buffer.from([tag, length]), content]);
   const octets = Buffer.from(length.toString(16).padStart(length < 0x100 ? 2 : 4, '0'), 'hex');
@@ -177,7 +178,7 @@ function tagged(tag: number, content: Buffer): Buffer {
 }
 
 /** The member of DER at a path of numbers, with its header. */
-function memberAt(der: Buffer, path: readonly number[]): Buffer {
+export function memberAt(der: Buffer, path: readonly number[]): Buffer {
   const [index, ...rest] = path;
   if (index === undefined) return der;
   let content = contentOf(der);
@@ -185,7 +186,8 @@ function memberAt(der: Buffer, path: readonly number[]): Buffer {
   return memberAt(content.subarray(0, lengthOf(content)), rest);
 }
 
-function contentOf(der: Buffer): Buffer {
+/** The content octets of DER. */
+export function contentOf(der: Buffer): Buffer {
   return der.subarray(headerOf(der));
 }
 

@@ -7,7 +7,7 @@ import { combineEntries } from './combine-crls.ts';
 import { type Crl, readCrl } from './crl.ts';
 import { type AnswerSource, type Obtained, obtain, type RevocationRun } from './obtain.ts';
 import { ALL_REASONS, type Reasons } from './reasons.ts';
-import type { CertificateStatus } from './result.ts';
+import type { CertificateStatus, UsedAnswer } from './result.ts';
 import { type DistributionPoint, MAX_ADDRESSES, revocationSourcesOf } from './sources.ts';
 
 /** notary.md H4. */
@@ -102,14 +102,17 @@ async function judge(
   const problem = delta === undefined ? undefined : deltaProblem(base.answer, delta);
   const used = delta?.kind === 'answer' && problem === undefined ? delta : undefined;
   const listed = combineEntries(base.answer, used?.answer, subject.serialNumber, run.authenticSigningTime);
-  const answers = [base, ...(used === undefined ? [] : [used])].map(({ answer, refreshAt }) => ({
-    by: `the CRL of ${new URL(address).host}`,
-    nextUpdate: answer.nextUpdate,
-    refreshAt,
-  }));
+  const answers = [
+    usedAnswer(`the CRL of ${new URL(address).host}`, base),
+    ...(used === undefined ? [] : [usedAnswer('its delta CRL', used)]),
+  ];
   if (listed.status === 'revoked' && (problem === undefined || !listed.mayBeLifted)) return { ...listed, answers };
   if (problem !== undefined) return { status: 'unknown', causes: [problem] };
   return { status: 'good', answers, covered: coveredBy(base.answer, point) };
+}
+
+function usedAnswer(by: string, { answer, refreshAt }: ObtainedCrl): UsedAnswer {
+  return { by, nextUpdate: answer.nextUpdate, refreshAt };
 }
 
 /** Why a CRL cannot be the complete one of a distribution point for a certificate (RFC 5280 §6.3.3 (b)). */

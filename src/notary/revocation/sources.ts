@@ -77,13 +77,16 @@ export function namesRevocationSource(certificate: X509Certificate): boolean {
 /** Reads CRLDistributionPoints, which is what freshestCRL is too. @throws NotaryError InvalidCertificate */
 export function readDistributionPoints(der: Uint8Array): readonly DistributionPoint[] {
   const what = 'the CRL distribution points';
+  let left = MAX_ADDRESSES;
   return readChildren(readDer(der, TAG.sequence, what), what).map((point) => {
     const fields = readChildren(expectTag(point, TAG.sequence, what), what);
     const name = fields.find(({ tag }) => tag === FIELD_0);
     const reasons = fields.find(({ tag }) => tag === FIELD_1);
     const names = name === undefined ? [] : readDistributionPointName(name, what);
+    const addresses = names.flatMap((each) => addressOf(each)).slice(0, left);
+    left -= addresses.length;
     return {
-      addresses: names.flatMap((each) => addressOf(each)).slice(0, MAX_ADDRESSES),
+      addresses,
       names: names.map(({ bytes }) => bytes),
       reasons: reasons === undefined ? ALL_REASONS : readReasonFlags(reasons, what),
       indirect: fields.some(({ tag }) => tag === FIELD_2),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SignatureFormat } from '../../../src/notary/index.ts';
 import { createTsaChain } from '../../support/forge-timestamp.ts';
 import { type Judge, startJudge } from '../../support/judge.ts';
 import { KEY_TYPES, type KeyType } from '../../support/pki.ts';
@@ -12,6 +13,7 @@ import {
   TSA_STORE,
   theySignWeVerify,
   VARIANTS,
+  type Variant,
   weSignTheyVerify,
 } from './cells.ts';
 import { CHAIN_LENGTHS, type ChainsOfKey, createInteropChains } from './chains.ts';
@@ -86,31 +88,7 @@ describe.concurrent.each(KEY_TYPES)('with a key of %s', (keyType) => {
       it.each(VARIANTS)(
         '$name: what notation-go signs verifies here, and what is signed here verifies there',
         async (variant) => {
-          const chain = chains.get(keyType)?.[variant.length];
-          const timestampRoot = tsa.tsa.certificates.at(-1);
-          if (chain === undefined || timestampRoot === undefined) throw new Error(`no chain of ${keyType}`);
-          const inputs = places.map(
-            (place): CellInput => ({
-              judge,
-              place,
-              keyType,
-              format,
-              variant,
-              chain,
-              timestampUrl: tsa.url,
-              timestampRoot,
-              storesFolder: folder.path,
-              stores,
-            }),
-          );
-          const problems = await Promise.all([
-            ...inputs.map(async (input) =>
-              named(`notation-go to Sealwatch, ${input.place.name}`, theySignWeVerify(input)),
-            ),
-            ...inputs.map(async (input) =>
-              named(`Sealwatch to notation-go, ${input.place.name}`, weSignTheyVerify(input)),
-            ),
-          ]);
+          const problems = await problemsOf(keyType, format, variant, places);
           marks.set(
             `${rowLabel(keyType, format)}/${variant.name}`,
             problems.map((problem) => problem === undefined),
@@ -121,6 +99,39 @@ describe.concurrent.each(KEY_TYPES)('with a key of %s', (keyType) => {
     },
   );
 });
+
+it.each(REGISTRY_KINDS)(
+  'both sign and verify on a registry (%s) that asks for credentials (A1, A4, A5)',
+  async (kind) => {
+    const place = await registryPlace(kind, { username: 'robot', password: 'pass:word' });
+    try {
+      for (const format of FORMATS) {
+        const problems = await problemsOf('P-256', format, { name: 'plain', length: 3 }, [place]);
+        expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
+      }
+    } finally {
+      await place.stop();
+    }
+  },
+);
+
+/** What went wrong in each place, notation-go signing and then Sealwatch signing; undefined where nothing did. */
+function problemsOf(
+  keyType: KeyType,
+  format: SignatureFormat,
+  variant: Variant,
+  where: readonly Place[],
+): Promise<readonly (string | undefined)[]> {
+  const chain = chains.get(keyType)?.[variant.length];
+  const timestampRoot = tsa.tsa.certificates.at(-1);
+  if (chain === undefined || timestampRoot === undefined) throw new Error(`no chain of ${keyType}`);
+  const common = { judge, keyType, format, variant, chain, timestampUrl: tsa.url, timestampRoot, stores };
+  const inputs = where.map((place): CellInput => ({ ...common, place, storesFolder: folder.path }));
+  return Promise.all([
+    ...inputs.map((input) => named(`notation-go to Sealwatch, ${input.place.name}`, theySignWeVerify(input))),
+    ...inputs.map((input) => named(`Sealwatch to notation-go, ${input.place.name}`, weSignTheyVerify(input))),
+  ]);
+}
 
 async function named(cell: string, problem: Promise<string | undefined>): Promise<string | undefined> {
   const text = await problem.catch((error: unknown) => String(error));

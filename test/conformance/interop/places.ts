@@ -14,7 +14,7 @@ import {
 import { createDispatcher } from '../../../src/transport/index.ts';
 import { writeImageLayout } from '../../support/image-layout.ts';
 import type { JudgeTarget } from '../../support/judge.ts';
-import { type RegistryKind, startRegistry } from '../../support/registries.ts';
+import { type RegistryKind, type RegistryOptions, startRegistry } from '../../support/registries.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -46,12 +46,12 @@ export interface Place {
   readonly stop: () => Promise<void>;
 }
 
-/** A real registry, reached by Sealwatch's own client. */
-export async function registryPlace(kind: RegistryKind): Promise<Place> {
-  const registry = await startRegistry(kind);
+/** A real registry, reached by Sealwatch's own client. @param basic credentials that it asks for */
+export async function registryPlace(kind: RegistryKind, basic?: RegistryOptions['basic']): Promise<Place> {
+  const registry = await startRegistry(kind, basic === undefined ? {} : { basic });
   const client = new RegistryClient({
     dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
-    credentials: anonymous,
+    credentials: basic === undefined ? anonymous : { credentialsFor: async () => ({ kind: 'basic', ...basic }) },
     plainHTTPHosts: (host) => host === registry.host,
     userAgent: 'sealwatch-conformance',
     maxAttempts: 2,
@@ -60,12 +60,12 @@ export async function registryPlace(kind: RegistryKind): Promise<Place> {
   });
   return {
     name: kind === 'referrers' ? 'registry with the Referrers API' : 'registry without it',
-    createImage: () => createImage(client, `${registry.host}/interop/app`),
+    createImage: () => createImage(client, `${registry.host}/interop/app`, basic ?? {}),
     stop: registry.stop,
   };
 }
 
-async function createImage(client: RegistryClient, scope: string): Promise<PlacedImage> {
+async function createImage(client: RegistryClient, scope: string, target: JudgeTarget): Promise<PlacedImage> {
   const repository = parseReference(`${scope}:any`);
   const config = await client.pushBlob(
     repository,
@@ -83,7 +83,7 @@ async function createImage(client: RegistryClient, scope: string): Promise<Place
     undefined,
     signal(),
   );
-  return placed(client, scope, pushed.descriptor, {});
+  return placed(client, scope, pushed.descriptor, target);
 }
 
 /** OCI image layouts, one for each image, read and written by Sealwatch's own code. */

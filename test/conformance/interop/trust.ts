@@ -15,7 +15,7 @@ export async function writeStores(folder: string, stores: StoreFiles): Promise<v
   }
 }
 
-/** The same stores for Sealwatch; one that it refuses is not there, as in the operator. */
+/** The same stores for Sealwatch. @throws NotaryError for one that it refuses */
 export function readStores(stores: StoreFiles): {
   readonly find: (type: TrustStoreKind, name: string) => TrustStoreCertificates | undefined;
 } {

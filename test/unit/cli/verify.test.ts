@@ -215,7 +215,7 @@ describe('what a person reads', () => {
     expect(stdout).toContain(
       `policy   statement acme-images, level strict, scope ${SCOPE}, of ${join(world.config, 'trustpolicy.json')}`,
     );
-    expect(stdout).toMatch(/1 signature tried\n└── sha256:[0-9a-f]{64} JWS, notary\.x509\n/);
+    expect(stdout).toMatch(/1 signature tried\n└── ✔ sha256:[0-9a-f]{64} JWS, notary\.x509\n/);
     expect(stdout).toContain('✔ authenticity       signed by a trusted identity, anchored in ca:acme');
     expect(stdout).toContain('metadata           build=17\\u{1b}[31m');
     expect(stderr).toMatch(/^warning: .*:v1 is a tag, which may move: it names sha256:/);
@@ -319,6 +319,16 @@ describe('registries', () => {
   it('link-local addresses stay refused unless they are allowed', async () => {
     const json = await verifyAt('169.254.169.254');
     expect(json).toMatchObject({ code: 2, cause: { reason: 'AddressRefused' } });
+  });
+
+  it('no proxy is asked for a registry on this machine', async () => {
+    const host = await listen(() => ({ status: 403 }));
+    const env = { ...world.env, http_proxy: 'http://127.0.0.1:1', HTTPS_PROXY: 'http://127.0.0.1:1' };
+    await world.writePolicy({ registryScopes: ['*'] });
+    const { stdout } = await run(['verify', `${host}/app:v1`, '-o', 'json', '--plain-http'], { env });
+    expect(parseVerifyJson(stdout).cause?.reason).toBe('RegistryDenied');
+    const remote = await run(['verify', 'r.example/app:v1', '-o', 'json', '--plain-http'], { env });
+    expect(parseVerifyJson(remote.stdout).cause?.message).toContain('ECONNREFUSED 127.0.0.1:1');
   });
 
   it('an interruption ends it with 2 and without a verdict', async () => {

@@ -38,7 +38,7 @@ beforeEach(async () => {
     client: world.client,
     clock: () => world.now,
     verifyIntervalMs: VERIFY_INTERVAL_MS,
-    runningReferences: () => [],
+    runningReferences: () => [`${world.registry?.host}/app:v1`],
     isRunning: () => true,
     isRequested: () => false,
   });
@@ -97,11 +97,17 @@ describe('a running image whose revocation is known until a moment (H6)', () => 
     expect(world.requests()).toBe(requests);
   });
 
-  it('asks the registry again after a fault of the registry: its last list is not taken for the present one', async () => {
-    await reconcile();
-    world.now = at(VERIFY_INTERVAL_MS);
+  it('asks the registry again after a fault: what an index listed before is not taken for the present (A9)', async () => {
+    const covered = world.platform('arm64');
+    const index = world.index([covered]);
+    world.tags.set('v1', index.digest);
+    world.sign(index);
+    key = imageKey(`${world.registry?.host}/app`, covered.digest);
     revocation({ status: 'good', reason: 'not revoked' });
-    world.faults.set('/referrers/', 503);
+    await reconcile();
+    expect(verdicts.get(key)).toMatchObject({ verdict: 'Trusted', coveredBy: { digest: index.digest } });
+    world.now = at(VERIFY_INTERVAL_MS);
+    world.faults.set(`/referrers/${index.digest}`, 503);
     for (const _ of [1, 2]) {
       await reconcile();
       expect(verdicts.get(key)).toMatchObject({ verdict: 'Unknown', lastKnown: { verdict: 'Trusted' } });

@@ -13,6 +13,11 @@ const RULES: Readonly<Record<string, string>> = {
   PEM: 'E2',
   DN: 'F6',
   'trust policy': 'F1',
+  CRL: 'H4',
+  'CRL entries': 'H4',
+  'OCSP answer': 'H3',
+  'CRL distribution points': 'H4',
+  'revocation sources': 'H1',
 };
 const parsers = (await createParsers()).map((parser) => ({ ...parser, rule: RULES[parser.name] ?? '' }));
 

@@ -171,6 +171,13 @@ describe('whether an image must be signed', () => {
     expect(decide([{ digest: DIGEST, kind: 'unreachable', error: new OciError('NotFound', 'gone') }])).toBe('sign');
   });
 
+  it('whatever an index that lists the image has of signatures: they are not its own (A9)', async () => {
+    const index = `sha256:${'e'.repeat(64)}`;
+    const unreachable = { digest: DIGEST, kind: 'unreachable', error: new OciError('Unreachable', 'down') } as const;
+    expect(decide([{ ...unreachable, index }])).toBe('sign');
+    expect(decide([{ ...(await signatureOf({})), index }])).toBe('sign');
+  });
+
   it('anew where the wanted metadata is not signed', async () => {
     const signature = await signatureOf({ metadata: { team: 'a' } });
     expect(decide([signature], { metadata: { team: 'a' } })).toBe('signed');

@@ -125,6 +125,14 @@ describe('a platform manifest without a signature of its own', () => {
     expect(told(await world.verify(arm))).toBe('Untrusted NotFromTrustStore');
   });
 
+  it('is not called full of signatures where only its index is (A7, A9)', async () => {
+    const index = signedIndex(stranger);
+    for (let i = 0; i < 3; i += 1) world.sign(index, stranger);
+    const evaluation = await world.verify(arm);
+    expect([evaluation.truncated, evaluation.signatures.length]).toEqual([false, 3]);
+    expect(told(evaluation)).toBe('Untrusted TooManySignatures');
+  });
+
   it('costs two requests more than the image alone, and nothing where the image has a signature (A9)', async () => {
     signedIndex();
     world.sign(amd);

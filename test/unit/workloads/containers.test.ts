@@ -113,7 +113,10 @@ describe('the index', () => {
     expect(run('n/b', 'v2').changedImages).toEqual([imageID]);
     expect(run('n/c', 'v2').changedImages).toEqual([]);
     expect(run('n/b', 'v2').changedImages).toEqual([]);
-    expect([...index.referencesOf(imageID)]).toEqual(['v1', 'v2'].map((tag) => `registry.example.com/team/app:${tag}`));
+    expect(run('n/c', 'v3').changedImages).toEqual([imageID]);
+    expect([...index.referencesOf(imageID)]).toEqual(
+      ['v1', 'v2', 'v3'].map((tag) => `registry.example.com/team/app:${tag}`),
+    );
     for (let i = 0; i < 100; i += 1) run('n/a', `w${i}`);
     expect([...index.referencesOf(imageID)]).toHaveLength(16);
     for (const name of ['n/a', 'n/b', 'n/c']) index.update(name, undefined);

@@ -174,6 +174,14 @@ describe.each<readonly [string, Chain, string, (changes?: object) => Buffer, (ch
     for (const bytes of [forged, Buffer.from('garbage'), Buffer.alloc(0)]) {
       entries.set(key, { ...stored, bytes });
       expect((await ask(restarted(), chain, 1_000)).status).toBe('unknown');
+      // It is as if nothing were there: the answer is fetched anew.
+      const { fetch } = network({ [url]: answer() });
+      const online = createChainRevocationChecker({
+        fetch,
+        refreshMs: HOUR_MS,
+        cache: { ...cache, write: async () => {} },
+      });
+      expect(told(await ask(online, chain, 1_000))).toBe('good');
     }
     entries.set(key, stored);
     // Stale is stale, wherever it comes from.

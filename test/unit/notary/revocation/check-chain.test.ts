@@ -89,6 +89,23 @@ describe('revocation of one certificate (notary.md H1)', () => {
     );
   });
 
+  it('neither named is told as such, and stands for ever (H1)', async () => {
+    expect(await check(plainChain, {})).toEqual({
+      status: 'good',
+      reason: 'no certificate of the chain names an OCSP responder or a CRL',
+    });
+  });
+
+  it.each([
+    ['authorityInfoAccess', '1.3.6.1.5.5.7.1.1'],
+    ['cRLDistributionPoints', '2.5.29.31'],
+    ['freshestCRL', '2.5.29.46'],
+  ])('an %s that cannot be read is unknown (H1)', async (_name, oid) => {
+    const more = [new x509.Extension(oid, false, new Uint8Array([0x30, 0x01]))];
+    const broken = await createRevocableChain({}, { more });
+    expect(told(await check(broken, {}))).toMatch(/^unknown: .*ends too early/);
+  });
+
   it('the root is not asked for, a certificate that names only where to get its issuer neither (H1)', async () => {
     const { fetch, asked } = network({});
     const issuers = new x509.AuthorityInfoAccessExtension({ caIssuers: 'http://ca.example.com/ca.crt' });

@@ -1,9 +1,10 @@
 import 'reflect-metadata';
-import { AsnConvert } from '@peculiar/asn1-schema';
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema';
 import {
   CRLDistributionPoints,
   CRLNumber,
   DistributionPoint,
+  Extension,
   GeneralName,
   type IssuingDistributionPoint,
   Reason,
@@ -15,6 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { createChainRevocationChecker, FetchError } from '../../../../src/notary/index.ts';
 import { type Chain, createChain, leafExtensions } from '../../../support/pki.ts';
 import { type CrlOptions, encodeCrl, extension, pointName } from '../../../support/revocation-data.ts';
+import { contentOf, memberAt, signed, tagged } from '../../../support/revocation-parser-inputs.ts';
 import { NOW, VALIDITY } from '../harness.ts';
 import {
   authority,
@@ -165,6 +167,77 @@ describe('a CRL that may not be used is unknown, never good and never revoked (n
   });
 });
 
+describe('a CRL that is signed and still has no one reading is unknown (notary.md H4)', () => {
+  const good = crl(chain);
+  const tbs = memberAt(good, [0]);
+  const rawExtension = (extnID: string, hex: string) =>
+    new Extension({ extnID, critical: true, extnValue: new OctetString(Buffer.from(hex, 'hex')) });
+  /** The members of the signed body, changed, and signed anew. */
+  const resigned = (change: (members: Buffer[]) => Buffer[]): Buffer => {
+    const members = [0, 1, 2, 3, 4, 5].map((index) => memberAt(tbs, [index]));
+    return signed(tagged(0x30, Buffer.concat(change(members))), root.key);
+  };
+
+  it('its control, signed anew, is used (H4)', async () => {
+    expect(told(await check(chain, { [CRL_URL]: resigned((members) => members) }))).toBe('good');
+  });
+
+  it.each<readonly [string, () => Buffer, string]>([
+    [
+      'a field behind the signature (H4)',
+      () => tagged(0x30, Buffer.concat([contentOf(good), Buffer.from([5, 0])])),
+      'extra fields',
+    ],
+    [
+      'a field behind the extensions (H4)',
+      () => resigned((members) => [...members, Buffer.from([5, 0])]),
+      'extra fields',
+    ],
+    ['extensions, and no version (H4)', () => resigned((members) => members.slice(1)), 'is of version 1'],
+    ['no times (H4)', () => resigned((members) => [...members.slice(0, 3), ...members.slice(5)]), 'no nextUpdate'],
+    ['nothing behind the issuer (H4)', () => resigned((members) => members.slice(0, 3)), 'no thisUpdate'],
+    [
+      'a signature of no whole number of octets (H4)',
+      () => {
+        const [algorithm, bits] = [memberAt(good, [1]), contentOf(memberAt(good, [2]))];
+        const odd = tagged(0x03, Buffer.concat([Buffer.from([1]), bits.subarray(1)]));
+        return tagged(0x30, Buffer.concat([tbs, algorithm, odd]));
+      },
+      'no whole number of octets',
+    ],
+    [
+      'a scope with an unknown field (H4)',
+      () => crl(chain, { extensions: [rawExtension('2.5.29.28', '30038601ff')] }),
+      'unknown fields',
+    ],
+    [
+      'a scope with a bad BOOLEAN (H4)',
+      () => crl(chain, { extensions: [rawExtension('2.5.29.28', '3003810101')] }),
+      'a bad BOOLEAN',
+    ],
+    ['a negative number (H4)', () => numbered('0201ff'), 'a bad INTEGER'],
+    ['a padded number (H4)', () => numbered('02020001'), 'a bad INTEGER'],
+    ['an empty number (H4)', () => numbered('0200'), 'a bad INTEGER'],
+    ['a number of 21 octets (H4)', () => numbered(`0215${'01'.repeat(21)}`), 'a bad INTEGER'],
+  ])('%s', async (_name, answer, cause) => {
+    const result = await check(chain, { [CRL_URL]: answer() });
+    expect(result.status).toBe('unknown');
+    expect(result.reason).toContain(cause);
+  });
+
+  it('a number of 20 octets, and numbers above 2^53 are compared exactly (H4)', async () => {
+    const of = (last: string) => rawExtension('2.5.29.20', `0214${'01'.repeat(19)}${last}`);
+    const indicator = rawExtension('2.5.29.27', `0214${'01'.repeat(19)}02`);
+    const base = encodeCrl({ issuer: root, ...CURRENT, extensions: [of('01')], freshest: [DELTA_URL] });
+    const delta = encodeCrl({ issuer: root, ...CURRENT, extensions: [of('03'), indicator] });
+    expect(told(await check(chain, { [CRL_URL]: base, [DELTA_URL]: delta }))).toMatch(/builds on a later CRL/);
+  });
+
+  function numbered(hex: string): Buffer {
+    return encodeCrl({ issuer: root, ...CURRENT, extensions: [rawExtension('2.5.29.20', hex)] });
+  }
+});
+
 describe('what a CRL is about (notary.md H4)', () => {
   it.each<readonly [string, Chain, Partial<IssuingDistributionPoint> & { addresses?: string[] }, number]>([
     ['its own distribution point (H4)', chain, { addresses: [CRL_URL] }, 0],
@@ -201,6 +274,14 @@ describe('what a CRL is about (notary.md H4)', () => {
     ]);
     expect(told(await check(several, { 'http://two': crl(several) }))).toBe('good');
     expect(told(await check(several, { 'http://one': Buffer.from('x'), 'http://two': crl(several) }))).toBe('good');
+  });
+
+  it('of all its distribution points together four addresses are asked (H7)', async () => {
+    const addresses = (point: number) => [1, 2, 3].map((i) => `http://crl${i}.example.com/${point}`);
+    const points = [1, 2, 3].map((point) => new DistributionPoint({ distributionPoint: pointName(addresses(point)) }));
+    const { fetch, asked } = network({});
+    expect(told(await check(await chainWithPoints(points), {}, { fetch }))).toMatch(/^unknown/);
+    expect(asked.map(({ url }) => url)).toEqual([...addresses(1), ...addresses(2).slice(0, 1)]);
   });
 
   it('of several distribution points one that covers every reason is enough; a revoking one counts (H4)', async () => {
@@ -269,7 +350,9 @@ describe('entries of a CRL (notary.md H4)', () => {
   it('of two entries the one that is for ever counts; a hold beside its end is unknown (H4)', async () => {
     const [hold, final, removed] = [6, 4, 8].map((reason) => entry(chain, { reason }));
     if (hold === undefined || final === undefined || removed === undefined) throw new Error('no entries');
-    expect(await check(chain, { [CRL_URL]: crl(chain, { entries: [hold, final] }) })).not.toHaveProperty('validUntil');
+    const both = await check(chain, { [CRL_URL]: crl(chain, { entries: [hold, final] }) });
+    expect([both.status, 'validUntil' in both]).toEqual(['revoked', false]);
+    expect(both.reason).toContain('superseded');
     expect(told(await check(chain, { [CRL_URL]: crl(chain, { entries: [hold, removed] }) }))).toMatch(
       /takes it off again/,
     );
@@ -419,6 +502,18 @@ describe('delta CRLs (notary.md H4; RFC 5280 §5.2.4)', () => {
       );
     expect((await ask(later, earlier)).status).toBe('revoked');
     expect((await ask(earlier, later)).status).toBe('good');
+  });
+
+  it('a bug in what is asked for them is no answer: it rejects (H4)', async () => {
+    const broken = () => {
+      throw new TypeError('a bug');
+    };
+    await expect(check(chain, { [CRL_URL]: withDelta(), [DELTA_URL]: broken })).rejects.toThrow(TypeError);
+  });
+
+  it('are told as what revokes (H4)', async () => {
+    const result = await check(chain, { [CRL_URL]: withDelta(), [DELTA_URL]: delta({ entries: final }) });
+    expect(result.reason).toMatch(/, says the CRL of crl\.example\.com and its delta CRL$/);
   });
 
   it('stand as long as the one that runs out first (H6)', async () => {

@@ -302,6 +302,12 @@ describe('who may sign an OCSP answer (notary.md H3)', () => {
       expect(told(await check(chain, { ...crls, [OCSP_URL]: ocspAnswer(chain, { signer }) }))).toMatch(expected);
     });
 
+    it('with it, the CRL that it names is not asked (H3)', async () => {
+      const noCheck = new x509.Extension('1.3.6.1.5.5.7.48.1.5', false, new Uint8Array([5, 0]));
+      const signer = await responderOf(root, { more: [noCheck, ...revocationExtensions({ crl: [RESPONDER_CRL] })] });
+      expect(told(await check(chain, { [OCSP_URL]: ocspAnswer(chain, { signer }) }))).toBe('good');
+    });
+
     it('that a CRL lists does not count, whatever it says (H3)', async () => {
       const signer = await responderOf(root, { more: revocationExtensions({ crl: [RESPONDER_CRL] }) });
       const crl = crlOfRoot({ entries: [{ certificate: signer.certificate, at: REVOKED_AT }] });

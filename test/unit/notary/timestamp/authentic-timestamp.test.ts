@@ -85,7 +85,7 @@ describe('a signature with a real timestamp (I, F8)', () => {
     [
       'is unknown where that of its authority is',
       { checkChainRevocation: unknown },
-      'authenticTimestamp unknown TimestampFailed',
+      'authenticTimestamp unknown RevocationUndetermined',
     ],
     [
       'passes where that is unknown, and the policy logs',
@@ -134,7 +134,10 @@ describe('by the real check of revocation, an authority that names a responder (
       tsaStores: { clock: storesOf(made, 'tsa:clock') },
       checkChainRevocation,
     });
-    expect([outcome.verdict, decided(outcome)]).toEqual(['Unknown', 'authenticTimestamp unknown TimestampFailed']);
+    expect([outcome.verdict, decided(outcome)]).toEqual([
+      'Unknown',
+      'authenticTimestamp unknown RevocationUndetermined',
+    ]);
     expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set(['ocsp.clock.example']));
   });
 
@@ -192,6 +195,13 @@ describe('where a tsa store of the policy is not in force (I, F3)', () => {
       'authenticTimestamp unknown TrustStoreUnavailable',
     );
     expect(decided(await verifyUnder(stamped({ tsa: other })))).toBe('authenticTimestamp failed TimestampFailed');
+  });
+
+  it('one of somebody who is no time stamping authority is failed: no root could mend that (E7)', async () => {
+    const made = await createTsaChain({ ...TSA_VALIDITY, leafExtensions: tsaExtensions().slice(0, 1) });
+    const outcome = await verifyUnder(stamped({ tsa: made }), { trustStores });
+    expect(decided(outcome)).toBe('authenticTimestamp failed TimestampFailed');
+    expect(outcome.decisive?.reason).toContain('(notary.md E7)');
   });
 
   it('one that no root could mend is failed', async () => {

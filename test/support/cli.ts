@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const DEADLINE_MS = 60_000;
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command as a process of its own, with this environment alone. @param main default the source */
+export function runCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  options: { readonly stdin?: string; readonly main?: string; readonly onStart?: (kill: () => void) => void } = {},
+): Promise<CliResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<CliResult>();
+  const child = spawn(process.execPath, [options.main ?? MAIN, ...args], { env: { ...env }, timeout: DEADLINE_MS });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  child.once('error', reject);
+  child.once('close', (code) => resolve({ code, stdout, stderr }));
+  // It may end without reading what it is given.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.stdin ?? '');
+  options.onStart?.(() => child.kill('SIGINT'));
+  return promise;
+}
