@@ -1,7 +1,7 @@
 import { IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
 import type { ImageSignatureRequest, ImageSignatureRequestStatus } from '../api/image-signature-request.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
-import { type ImageEvaluation, type ImageKey, imageKey, type RevocationSweep } from '../verification/index.ts';
+import type { ImageEvaluation, ImageKey, RevocationSweep } from '../verification/index.ts';
 import type { ReconcileResult } from './context.ts';
 import { FAULT_RETRY_MS } from './fault-retry.ts';
 import { jobsOf } from './image.ts';
@@ -16,7 +16,8 @@ import type { ImageResult, Problem } from './request-result.ts';
 import { handled, isForced, requeueAfterMs, STALLED_RETRY_MS } from './request-schedule.ts';
 import { type RequestSignerOptions, signerOf } from './request-signer.ts';
 import { requestStatus } from './request-status.ts';
-import { RequestedImages, type RequestedImagesOptions, type RequestWork } from './requested-images.ts';
+import { MAX_OWN_SIGNATURES, type RequestedImagesOptions, type RequestWork } from './request-work.ts';
+import { RequestedImages } from './requested-images.ts';
 
 export interface ImageSignatureRequestControllerOptions
   extends RequestSignerOptions,
@@ -88,16 +89,17 @@ export class ImageSignatureRequestController {
       client: access.client,
       ...(signer === undefined ? {} : { signer }),
       own: [...(request.status?.ownSignatures ?? [])],
+      platformsLeft: MAX_OWN_SIGNATURES - plan.images.length,
       forced: isForced(request),
     };
     const results: ImageResult[] = [];
     const evaluations: ImageEvaluation[] = [];
     const keys = new Set<ImageKey>();
     for (const image of plan.images) {
-      const { result, evaluation } = await this.#images.process(work, image, signal);
-      results.push(result);
-      if (evaluation !== undefined) evaluations.push(evaluation);
-      if (result.status.digest !== undefined) keys.add(imageKey(image.repository, result.status.digest));
+      const processed = await this.#images.process(work, image, signal);
+      results.push(processed.result);
+      evaluations.push(...processed.evaluations);
+      for (const used of processed.keys) keys.add(used);
     }
     this.#options.sweep.setUses(sweepUser(keyOf(request)), evaluations.flatMap(jobsOf));
     this.#release(keyOf(request), keys);
@@ -143,7 +145,8 @@ export class ImageSignatureRequestController {
     if (!hasFinalizer(request)) return {};
     const done = await cleanUp(request, this.#options, signal);
     if (done.kind === 'failed') {
-      return this.#stop(request, done.problem, { requeueAfterMs: FAULT_RETRY_MS });
+      const requeueAfterMs = done.problem.terminal ? STALLED_RETRY_MS : FAULT_RETRY_MS;
+      return this.#stop(request, done.problem, { requeueAfterMs });
     }
     await syncFinalizer(request, false, this.#options.context.client, signal);
     return {};

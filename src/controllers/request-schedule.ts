@@ -1,7 +1,8 @@
 import { CONDITIONS } from '../api/conditions.ts';
 import { ANNOTATIONS } from '../api/group.ts';
-import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
+import type { ImageSignatureRequest, ImageStatus } from '../api/image-signature-request.ts';
 import { retryAfterMs } from './fault-retry.ts';
+import { sumUp } from './image-status.ts';
 import type { RequestPlan } from './request-plan.ts';
 import type { ImageResult } from './request-result.ts';
 
@@ -50,11 +51,15 @@ export function requeueAfterMs(
     ...(result.dueAt === undefined ? [] : [result.dueAt.getTime()]),
     ...(result.status.nextVerificationTime === undefined ? [] : [Date.parse(result.status.nextVerificationTime)]),
     ...(result.problem === undefined ? [] : [now + (result.problem.terminal ? STALLED_RETRY_MS : faultRetryMs)]),
-    ...(result.status.verdict === 'Unknown' ? [now + retryAfterMs(result.status.cause?.since, now)] : []),
+    ...unknownRetry(sumUp(result.status), now),
   ]);
   const signAnewAt = plan.sign?.signAnewAt?.getTime();
   if (signAnewAt !== undefined && signAnewAt > now) moments.push(signAnewAt);
   return Math.max(0, Math.min(now + plan.intervalMs, ...moments) - now);
+}
+
+function unknownRetry({ verdict, cause }: ImageStatus, now: number): readonly number[] {
+  return verdict === 'Unknown' ? [now + retryAfterMs(cause?.since, now)] : [];
 }
 
 /** Whether a time of a status is over, or missing. */

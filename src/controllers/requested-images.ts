@@ -1,59 +1,43 @@
-import { IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
-import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/image-signature-request.ts';
-import { OciError, type RegistryClient } from '../oci/index.ts';
-import type { Signer } from '../signing/signer.ts';
+import type { ConditionReason } from '../api/conditions.ts';
+import type { ImageSignatureRequest, ImageStatus } from '../api/image-signature-request.ts';
+import { isPlatformManifest, OciError } from '../oci/index.ts';
 import {
   type ImageEvaluation,
   type ImageKey,
-  type ImageVerifier,
   imageKey,
   imageVerdict,
   isRegistryCause,
   shortDigest,
-  type VerdictStore,
 } from '../verification/index.ts';
-import type { ControllerContext } from './context.ts';
-import { imageStatus, unreadImageStatus, verdictOf } from './image-status.ts';
+import { imageStatus, sumUp, unreadImageStatus, verdictOf } from './image-status.ts';
+import { type DigestResult, type DigestTarget, signAndVerify } from './request-digest.ts';
 import { regardingOf } from './request-names.ts';
-import type { RequestedImage, RequestPlan } from './request-plan.ts';
+import type { RequestedImage } from './request-plan.ts';
+import { keepPlatforms, type PlatformsResult, RequestedPlatforms } from './request-platforms.ts';
 import type { ImageResult } from './request-result.ts';
 import { earliest, isPast } from './request-schedule.ts';
-import { type SigningOutcome, signImage } from './request-signing.ts';
+import type { RequestedImagesOptions, RequestWork } from './request-work.ts';
 
-const MAX_OWN_SIGNATURES = 256;
-
-export interface RequestedImagesOptions {
-  readonly context: ControllerContext;
-  readonly verifier: ImageVerifier;
-  readonly verdicts: VerdictStore;
-  /** What pods asked for an image by. */
-  readonly runningReferences: (key: ImageKey) => Iterable<string>;
-}
-
-/** One reconcile of one request. */
-export interface RequestWork {
-  readonly request: ImageSignatureRequest;
-  readonly plan: RequestPlan;
-  readonly client: RegistryClient;
-  readonly signer?: Signer;
-  own: OwnSignature[];
-  /** The spec changed or a person asked: look at everything now. */
-  readonly forced: boolean;
-}
+/** A new signature is looked for again this soon: another writer may have taken it out of the index (notary.md A5). */
+const NEW_SIGNATURE_LOOK_MS = 60_000;
 
 /** What became of one image. */
 export interface ProcessedImage {
   readonly result: ImageResult;
-  /** Absent: the registry did not give the image. */
-  readonly evaluation?: ImageEvaluation;
+  /** Of the image and of its platforms; none where the registry did not give the image. */
+  readonly evaluations: readonly ImageEvaluation[];
+  /** What the request keeps in use: the image, and its platforms. */
+  readonly keys: readonly ImageKey[];
 }
 
 /** Signs and verifies the images of requests, one at a time. */
 export class RequestedImages {
   readonly #options: RequestedImagesOptions;
+  readonly #platforms: RequestedPlatforms;
 
   constructor(options: RequestedImagesOptions) {
     this.#options = options;
+    this.#platforms = new RequestedPlatforms(options);
   }
 
   /** Signs an image where it is to be and is not yet, and verifies it. A fault of the registry is in the result. */
@@ -62,7 +46,7 @@ export class RequestedImages {
     try {
       return await this.#signAndVerify(work, image, before, signal);
     } catch (error) {
-      if (error instanceof OciError) return { result: this.#unknownImage(work, image, before, error) };
+      if (error instanceof OciError) return this.#unknownImage(work, image, before, error);
       throw error;
     }
   }
@@ -72,92 +56,62 @@ export class RequestedImages {
     image: RequestedImage,
     before: ImageStatus | undefined,
     signal: AbortSignal,
-  ): Promise<{ readonly result: ImageResult; readonly evaluation: ImageEvaluation }> {
+  ): Promise<ProcessedImage> {
     const now = this.#options.context.clock();
     const due =
       work.forced ||
       before?.digest === undefined ||
       isPast(before.nextVerificationTime, now) ||
-      (before.verdict === 'Unknown' && isRegistryCause(before.cause));
+      isUnknownByRegistry(sumUp(before));
     const digest = due ? (await work.client.resolve(image.reference, signal)).digest : before.digest;
     if (before?.digest !== undefined && before.digest !== digest)
       this.#tellMoved(work.request, image, before.digest, digest);
-    const reference = { ...image.reference, digest };
-    const verify = (list: 'registry' | 'kept'): Promise<ImageEvaluation> =>
-      this.#options.verifier.verify(
-        {
-          reference,
-          client: work.client,
-          list,
-          exhaustive: work.signer !== undefined,
-          namedAs: () => this.#namesOf(work.request, image, digest),
-          ...(work.plan.requiredMetadata === undefined ? {} : { requiredMetadata: work.plan.requiredMetadata }),
-        },
-        signal,
-      );
+    const at = { digest, list: due ? 'registry' : 'kept', now } as const;
+    const done = await signAndVerify(work, { image, ...at }, this.#options, signal);
+    const { evaluation, signing } = done;
+    const platforms = await this.#processPlatforms(work, image, at, before, done, signal);
 
-    let evaluation = await verify(due ? 'registry' : 'kept');
-    let signing: SigningOutcome = {};
-    if (work.signer !== undefined && work.plan.sign !== undefined) {
-      signing = await signImage(
-        { ...work, signer: work.signer, plan: work.plan.sign, image, reference, evaluation, now },
-        signal,
-      );
-      if (signing.made !== undefined) {
-        await this.#recordMade(work, image, work.signer, signing.made);
-        evaluation = await verify('registry');
-      }
-    }
-    // With metadata of its own asked for, the verdict is this request's alone; and so is a registry that refuses the
-    // request's own credentials: it says nothing of pods that run the image.
-    const isOwn = work.plan.requiredMetadata !== undefined || (evaluation.verdict === 'Unknown' && !evaluation.subject);
-    if (!isOwn) this.#options.verdicts.update(imageKey(image.repository, digest), evaluation);
     const verdict = imageVerdict(evaluation, before === undefined ? undefined : verdictOf(before));
+    const hasMade = signing.made !== undefined || platforms.hasMade;
     const nextVerification =
-      due || before?.nextVerificationTime === undefined
-        ? new Date(now.getTime() + work.plan.intervalMs)
+      due || hasMade || before?.nextVerificationTime === undefined
+        ? new Date(now.getTime() + Math.min(work.plan.intervalMs, hasMade ? NEW_SIGNATURE_LOOK_MS : Infinity))
         : new Date(before.nextVerificationTime);
-    const dueAt = earliest(evaluation.changesAt, signing.renewAt);
-    const status = imageStatus(image.text, evaluation, verdict, nextVerification, digest);
+    const dueAt = earliest(evaluation.changesAt, signing.renewAt, platforms.dueAt);
+    const problem = signing.problem ?? platforms.problem;
+    const status = {
+      ...imageStatus(image.text, evaluation, verdict, nextVerification, digest),
+      ...(platforms.statuses === undefined ? {} : { platforms: platforms.statuses }),
+    };
     // Looked at again and nothing new: no reason to write. An Unknown that lasts is looked at every few seconds.
-    const unchanged =
-      before?.verdict === status.verdict && (status.verdict === 'Unknown' || (!due && signing.made === undefined));
+    const unchanged = before?.verdict === status.verdict && (status.verdict === 'Unknown' || (!due && !hasMade));
     return {
-      evaluation,
+      evaluations: [evaluation, ...platforms.evaluations],
+      keys: [imageKey(image.repository, digest), ...platforms.keys],
       result: {
         status: unchanged ? withTimesOf(before, status, now) : status,
-        ...(work.signer === undefined ? {} : { signed: signing.signed === true }),
-        ...(signing.problem === undefined ? {} : { problem: signing.problem }),
+        ...(work.signer === undefined ? {} : { signed: signing.signed === true && platforms.signed }),
+        ...(problem === undefined ? {} : { problem }),
         ...(dueAt === undefined ? {} : { dueAt }),
       },
     };
   }
 
-  /** What an image was asked for by; the index that covered it before also after a restart, wherever its tag moved. */
-  #namesOf(request: ImageSignatureRequest, image: RequestedImage, digest: string): readonly string[] {
-    const covered = request.status?.images?.find((status) => status.digest === digest)?.coveredBy;
-    return [
-      ...(covered === undefined ? [] : [`${image.repository}@${covered.digest}`]),
-      ...this.#options.runningReferences(imageKey(image.repository, digest)),
-      ...request.spec.images,
-    ];
-  }
-
-  /** At once after each push, so that a crash does not lose what cleanup must know. */
-  async #recordMade(work: RequestWork, image: RequestedImage, signer: Signer, made: OwnSignature): Promise<void> {
-    const { request } = work;
-    work.own = prune([...work.own, made], this.#options.context.clock());
-    await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, request, {
-      ...(request.status ?? {}),
-      ownSignatures: work.own,
-    });
-    this.#options.context.events.record({
-      regarding: regardingOf(request),
-      type: 'Normal',
-      reason: 'ImageSigned',
-      action: 'Sign',
-      note: `signed ${image.text} (${shortDigest(made.subjectDigest)}) with ${signer.name}: signature ${shortDigest(made.digest)}`,
-    });
+  async #processPlatforms(
+    work: RequestWork,
+    image: RequestedImage,
+    at: Pick<DigestTarget, 'digest' | 'list' | 'now'>,
+    before: ImageStatus | undefined,
+    { evaluation, signing }: DigestResult,
+    signal: AbortSignal,
+  ): Promise<PlatformsResult> {
+    if (work.plan.sign?.withPlatforms !== true) return NO_PLATFORMS;
+    if (evaluation.subject !== undefined && isPlatformManifest(evaluation.subject)) return NO_PLATFORMS;
+    const known = before?.digest === at.digest ? before.platforms : undefined;
+    // What could not sign the index cannot sign its manifests: one refusal is enough.
+    const isRefused = signing.problem !== undefined && !OF_THIS_DIGEST.has(signing.problem.reason);
+    if (evaluation.subject === undefined || isRefused) return keepPlatforms(image, known);
+    return this.#platforms.process(work, image, at, known, signal);
   }
 
   #unknownImage(
@@ -165,11 +119,17 @@ export class RequestedImages {
     image: RequestedImage,
     before: ImageStatus | undefined,
     error: OciError,
-  ): ImageResult {
+  ): ProcessedImage {
+    const status = unreadImageStatus(image.text, image.repository, before, error, this.#options.context.clock());
+    const digests = [status.digest, ...(status.platforms ?? []).map(({ digest }) => digest)];
     return {
-      status: unreadImageStatus(image.text, image.repository, before, error, this.#options.context.clock()),
-      ...(work.signer === undefined ? {} : { signed: false }),
-      problem: { reason: 'RetryingAfterFault', message: error.message, terminal: false },
+      evaluations: [],
+      keys: digests.flatMap((digest) => (digest === undefined ? [] : [imageKey(image.repository, digest)])),
+      result: {
+        status,
+        ...(work.signer === undefined ? {} : { signed: false }),
+        problem: { reason: 'RetryingAfterFault', message: error.message, terminal: false },
+      },
     };
   }
 
@@ -184,13 +144,13 @@ export class RequestedImages {
   }
 }
 
-/** Keeps the list bounded: what has expired needs no cleanup, then the oldest go. */
-function prune(own: readonly OwnSignature[], now: Date): OwnSignature[] {
-  if (own.length <= MAX_OWN_SIGNATURES) return [...own];
-  const living = own.filter(
-    (signature) => signature.expiresAt === undefined || Date.parse(signature.expiresAt) > now.getTime(),
-  );
-  return living.slice(-MAX_OWN_SIGNATURES);
+const NO_PLATFORMS: PlatformsResult = { evaluations: [], keys: [], signed: true, hasMade: false };
+
+/** Reasons why an image is not signed that say nothing of other images. */
+const OF_THIS_DIGEST: ReadonlySet<ConditionReason> = new Set(['SignatureRevoked', 'Undetermined']);
+
+function isUnknownByRegistry({ verdict, cause }: ImageStatus): boolean {
+  return verdict === 'Unknown' && isRegistryCause(cause);
 }
 
 /** A status that says nothing new keeps the times of the one before, but for a time to look again that is over. */
