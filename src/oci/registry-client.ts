@@ -1,6 +1,6 @@
 import type { Descriptor } from '../notary/index.ts';
 import { printable } from '../transport/index.ts';
-import type { ArtifactStore, Manifest, Referrer, ReferrerDetails } from './artifact-store.ts';
+import type { ArtifactStore, Manifest, PushedReferrer, Referrer, ReferrerDetails } from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
 import { changeFallbackIndex } from './fallback-writer.ts';
@@ -147,13 +147,12 @@ export class RegistryClient implements ArtifactStore {
     mediaType: string,
     { subject, artifactType, annotations }: ReferrerDetails,
     signal: AbortSignal,
-  ): Promise<Descriptor> {
+  ): Promise<PushedReferrer> {
     const pushed = await this.pushManifest(reference, bytes, mediaType, undefined, signal);
-    if (!pushed.subjectAccepted) {
-      const add = { ...pushed.descriptor, artifactType, annotations };
-      await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
-    }
-    return pushed.descriptor;
+    if (pushed.subjectAccepted) return pushed.descriptor;
+    const add = { ...pushed.descriptor, artifactType, annotations };
+    await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
+    return { ...pushed.descriptor, byTagSchema: true };
   }
 
   /** Uploads a blob in one piece, unless the registry has it. */
