@@ -8,7 +8,13 @@ export {
 } from './credentials.ts';
 export { digestOf } from './digest.ts';
 export { isContentFault, isGone, OciError, type OciErrorCode } from './error.ts';
-export { entryFor, type IndexEntry, isPlatformManifest } from './image-index.ts';
+export {
+  entryFor,
+  type IndexEntry,
+  isPlatformManifest,
+  type PlatformManifest,
+  platformManifests,
+} from './image-index.ts';
 export { OciLayout } from './layout.ts';
 export { formatReference, isDigest, parseReference, type Reference, repositoryName } from './reference.ts';
 export { listReferrers } from './referrers.ts';
@@ -19,5 +25,6 @@ export {
   fetchSignature,
   listSignatures,
   pushSignature,
+  relistSignature,
   type SignatureArtifact,
 } from './signatures.ts';
