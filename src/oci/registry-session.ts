@@ -129,7 +129,13 @@ export class RegistrySession {
       if (tried >= MAX_CANDIDATES) break;
       tried += 1;
       const result =
-        candidate.kind === 'unavailable' ? candidate.error : await this.#tryWith(candidate, reference, input, signal);
+        candidate.kind === 'unavailable'
+          ? candidate.error
+          : await this.#tryWith(candidate, reference, input, signal).catch((error: unknown) => {
+              // The last resort: it matters less why that fails.
+              if (candidate.kind === 'anonymous' && failure !== undefined && error instanceof OciError) return failure;
+              throw error;
+            });
       if (result instanceof OciError) {
         // What a registry says of the best credentials tells most.
         failure = tried === 1 ? result : (failure ?? result);

@@ -158,18 +158,20 @@ function tokenOf(answer: HttpAnswer, { what, url }: TokenExchange, credentials: 
   // Printable ASCII only, since it becomes a header.
   if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
     throw new OciError('ServerError', `${what}: expected JSON with a token from ${url.host}, found none`);
-  const lifetimeMs = lifetimeOf(values);
-  const marginMs = Math.min(MAX_MARGIN_MS, lifetimeMs / 4);
-  return { header: `Bearer ${token}`, expiresAt: performance.now() + lifetimeMs - marginMs };
+  return { header: `Bearer ${token}`, expiresAt: performance.now() + usableMs(values) };
 }
 
-/** From now on: `expires_in` counts from `issued_at`, which is left alone where it can only be of another clock. */
-function lifetimeOf(values: Readonly<Record<string, unknown>>): number {
+/**
+ * How long a token may be used from now on: `expires_in` seconds from `issued_at`, but a margin. A time of issue that can
+ * only be of another clock is left alone.
+ */
+function usableMs(values: Readonly<Record<string, unknown>>): number {
   const { expires_in: seconds, issued_at: issued } = values;
   const given = typeof seconds === 'number' && seconds >= 0 ? seconds * 1000 : DEFAULT_LIFETIME_MS;
   const lifetimeMs = Math.min(given, MAX_LIFETIME_MS);
   const ageMs = typeof issued === 'string' ? Date.now() - Date.parse(issued) : 0;
-  return ageMs > 0 && ageMs < lifetimeMs ? lifetimeMs - ageMs : lifetimeMs;
+  const age = ageMs > 0 && ageMs < lifetimeMs ? ageMs : 0;
+  return lifetimeMs - age - Math.min(MAX_MARGIN_MS, lifetimeMs / 4);
 }
 
 function parse(body: Buffer): Readonly<Record<string, unknown>> {
