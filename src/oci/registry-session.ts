@@ -78,6 +78,11 @@ export class RegistrySession {
     return `${scheme}://${registry === 'docker.io' ? 'registry-1.docker.io' : registry}`;
   }
 
+  /** Whether a registry asked for credentials when it was last spoken to without. */
+  asksForCredentials(registry: string): boolean {
+    return this.#memory.challengeOf(registry) !== undefined;
+  }
+
   /**
    * Sends a request until it is answered, the attempts are used up, or the time is over.
    * @returns any answer below 500 except 401 and 429
