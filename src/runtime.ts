@@ -14,7 +14,7 @@ import { ImageController } from './controllers/image.ts';
 import { ImageSignatureRequestController } from './controllers/image-signature-request.ts';
 import { PodController } from './controllers/pod.ts';
 import { PullCredentials } from './controllers/pull-credentials.ts';
-import { createRegistryClients, createRegistryClients, OPERATOR } from './controllers/registry-clients.ts';
+import { createRegistryClients, OPERATOR } from './controllers/registry-clients.ts';
 import { requestOfSweepUser } from './controllers/request-names.ts';
 import { TrustPolicyController } from './controllers/trust-policy.ts';
 import { TrustStoreController } from './controllers/trust-store.ts';
