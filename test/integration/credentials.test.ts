@@ -191,12 +191,10 @@ async function byPod({ name, image }: Cell, spec: object): Promise<Outcome> {
   const running = { image: image.reference, imageID: `${image.repository}@${image.digest}` };
   const readinessGates = [{ conditionType: 'sealwatch.dev/ImagesTrusted' }];
   await scenario.runPod(name, { app: running }, { ...spec, readinessGates });
-  const condition = await waitFor(`the condition of pod ${name}`, async () => {
-    const found = await scenario.podCondition(name);
-    // A pod that nothing is known of yet is Unknown for a moment.
-    return found?.status === 'Unknown' ? undefined : found;
-  });
-  const isTrusted = condition.status === 'True';
+  const isTrusted = await waitFor(
+    `the image of pod ${name} to be trusted`,
+    async () => (await scenario.podCondition(name))?.status === 'True',
+  );
   return { resolve: isTrusted, list: isTrusted, verify: isTrusted };
 }
 

@@ -39,6 +39,7 @@ export interface TokenRegistry extends Registry {
   readonly issue: (repository: string, actions: readonly string[]) => Promise<string>;
   /** From now on no token that was given before is taken. */
   readonly revokeTokens: () => void;
+  readonly setPassword: (password: string) => void;
 }
 
 /**
@@ -53,6 +54,7 @@ export async function startTokenRegistry(kind: RegistryKind, options: TokenRegis
   const valid = new Set<string>();
   const expiresIn = options.expiresInSeconds ?? 300;
   let upstream = '';
+  let { password } = options;
 
   const sign = async (access: readonly Access[]): Promise<string> => {
     const id = randomUUID();
@@ -71,7 +73,7 @@ export async function startTokenRegistry(kind: RegistryKind, options: TokenRegis
   const answerToken = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const form = new URLSearchParams(request.method === 'POST' ? await textOf(request) : url.search);
-    const basic = `Basic ${Buffer.from(`${options.username}:${options.password}`).toString('base64')}`;
+    const basic = `Basic ${Buffer.from(`${options.username}:${password}`).toString('base64')}`;
     const given = request.headers.authorization;
     const isIdentity = request.method === 'POST' && form.get('grant_type') === 'refresh_token';
     const how = isIdentity ? 'identity' : given === undefined ? 'anonymous' : 'basic';
@@ -145,6 +147,9 @@ export async function startTokenRegistry(kind: RegistryKind, options: TokenRegis
     requests,
     issue: (name, actions) => sign([{ type: 'repository', name, actions }]),
     revokeTokens: () => valid.clear(),
+    setPassword: (changed) => {
+      password = changed;
+    },
     stop: async () => {
       await frontSockets.close();
       await tokenSockets?.close();
