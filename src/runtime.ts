@@ -11,10 +11,11 @@ import type { Config } from './config.ts';
 import { createCertificateServices } from './controllers/certificate-services.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { ImageController } from './controllers/image.ts';
-import { ImageSignatureRequestController, requestOfSweepUser } from './controllers/image-signature-request.ts';
+import { ImageSignatureRequestController } from './controllers/image-signature-request.ts';
 import { PodController } from './controllers/pod.ts';
 import { PullCredentials } from './controllers/pull-credentials.ts';
 import { createRegistryClients, OPERATOR } from './controllers/registry-clients.ts';
+import { requestOfSweepUser } from './controllers/request-names.ts';
 import { TrustPolicyController } from './controllers/trust-policy.ts';
 import { TrustStoreController } from './controllers/trust-store.ts';
 import {

@@ -62,6 +62,7 @@ export const CONDITION_REASONS = [
   'AccessDenied',
   'RequestRejected',
   'SignatureRevoked',
+  'TooManyPlatforms',
   'CleanupFailed',
   'NotSupportedYet',
   'Undetermined',

@@ -47,6 +47,8 @@ export interface SessionRequest {
   readonly what: string;
   /** Name for metrics. */
   readonly operation: string;
+  /** Not sent again after a fault: what it says may not hold any more by then. */
+  readonly once?: boolean;
 }
 
 const MAX_REDIRECTS = 5;
@@ -97,6 +99,7 @@ export class RegistrySession {
       } catch (error) {
         if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || attempt >= this.#options.maxAttempts)
           throw error;
+        if (input.once === true) throw error;
         const backoffMs = Math.min(200 * 2 ** (attempt - 1), 5_000) * (0.5 + Math.random());
         const waitMs = error.retryAfterMs ?? backoffMs;
         // Waiting longer than there is time for helps nobody: the caller knows when to come back.

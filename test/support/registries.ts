@@ -18,8 +18,10 @@ export const REGISTRY_KINDS: readonly RegistryKind[] = ['referrers', 'no-referre
 export interface RegistryOptions {
   /** Credentials to ask for; absent: none. */
   readonly basic?: { readonly username: string; readonly password: string };
-  /** Asks for tokens of this service; registries without the Referrers API only. */
+  /** Asks for tokens of this service; only of the kind `no-referrers`. */
   readonly token?: TokenAuthentication;
+  /** False: it refuses to delete manifests; only of the kind `no-referrers`. Default true. */
+  readonly deletion?: boolean;
   /** Fixed, so that a registry can be started again where it was; absent: a free one. */
   readonly port?: number;
 }
@@ -99,7 +101,7 @@ async function startDistribution(options: RegistryOptions): Promise<Registry> {
 async function writeConfiguration(
   folder: TemporaryFolder,
   host: string,
-  { basic, token }: RegistryOptions,
+  { basic, token, deletion = true }: RegistryOptions,
 ): Promise<string> {
   const passwords = join(folder.path, 'htpasswd');
   if (basic !== undefined) await writeFile(passwords, await htpasswd(basic.username, basic.password));
@@ -110,7 +112,7 @@ async function writeConfiguration(
   const configuration = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: deletion } },
     http: { addr: host },
     ...(basic === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: passwords } } }),
     ...(token === undefined ? {} : { auth: { token: { ...token, jwks } } }),
