@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import { HostBusyError, HostLimiter } from '../transport/index.ts';
 import type { CredentialProvider } from './credentials.ts';
 import { OciError } from './error.ts';
-import { exchange, type HttpAnswer, statusError } from './http.ts';
+import { exchange, type HttpAnswer, retryAfter, statusError } from './http.ts';
 import { authorizationOf, type Challenge, parseChallenge } from './http-auth.ts';
+import type { Mirrors } from './mirrors.ts';
 import type { Reference } from './reference.ts';
 
 export interface RegistrySessionOptions {
@@ -12,8 +14,12 @@ export interface RegistrySessionOptions {
   /** Whether the configuration lists a host for plain HTTP. */
   readonly plainHTTPHosts: (host: string) => boolean;
   readonly userAgent: string;
-  /** Attempts at one request, the first included. */
+  /** Attempts at one request, the first included. Where there may be several, a 429 is no attempt: it is waited for. */
   readonly maxAttempts: number;
+  /** Shared by all who ask the same hosts; default one of its own. */
+  readonly limiter?: HostLimiter;
+  /** Where repositories are asked for in place of their own hosts; absent: nowhere else. */
+  readonly mirrors?: () => Mirrors;
   /** For one operation with all its attempts, milliseconds. */
   readonly timeoutMs: number;
   /** Told of every exchange. */
@@ -39,6 +45,12 @@ export interface SessionRequest {
   readonly operation: string;
 }
 
+/** A request under way. */
+interface TimedRequest extends SessionRequest {
+  /** When its time is over, by performance.now(). */
+  readonly endsAt: number;
+}
+
 interface Token {
   readonly authorization: string;
   /** By performance.now(): a stepped wall clock neither ends a token nor keeps it. */
@@ -50,6 +62,7 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_TOKEN_BYTES = 64 * 1024;
 const DEFAULT_TOKEN_MS = 60_000;
 const MAX_TOKENS = 1_000;
+const DEFAULT_CONCURRENCY = 8;
 const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
 
 /** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
@@ -57,9 +70,16 @@ export class RegistrySession {
   readonly #options: RegistrySessionOptions;
   readonly #challenges = new Map<string, Challenge>();
   readonly #tokens = new Map<string, Token>();
+  readonly #limiter: HostLimiter;
 
   constructor(options: RegistrySessionOptions) {
     this.#options = options;
+    this.#limiter = options.limiter ?? new HostLimiter({ concurrency: DEFAULT_CONCURRENCY });
+  }
+
+  /** Where a repository is asked for: at its mirror, if it has one. */
+  locate(reference: Reference): Reference {
+    return this.#options.mirrors?.().locate(reference) ?? reference;
   }
 
   /** The origin of a registry. Docker Hub's API has a host of its own. */
@@ -70,18 +90,23 @@ export class RegistrySession {
 
   /**
    * Sends a request until it is answered, the attempts are used up, or the time is over.
+   * @param reference where it goes: a mirror has been put in its place already
    * @returns any answer below 500 except 401 and 429
    * @throws OciError
    */
   async send(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
     const endsAt = performance.now() + this.#options.timeoutMs;
-    for (let attempt = 1; ; attempt += 1) {
+    let [attempt, failures] = [0, 0];
+    for (;;) {
+      attempt += 1;
       try {
-        return await this.#authorized(reference, input, deadline);
+        return await this.#authorized(reference, { ...input, endsAt }, deadline);
       } catch (error) {
-        if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || attempt >= this.#options.maxAttempts)
-          throw error;
+        if (!(error instanceof OciError) || !RETRYABLE.has(error.code)) throw error;
+        // The limiter sees to it that a host which asks to wait is asked ever less.
+        if (error.status !== 429 || this.#options.maxAttempts === 1) failures += 1;
+        if (failures >= this.#options.maxAttempts) throw error;
         const backoffMs = Math.min(200 * 2 ** (attempt - 1), 5_000) * (0.5 + Math.random());
         const waitMs = error.retryAfterMs ?? backoffMs;
         // Waiting longer than there is time for helps nobody: the caller knows when to come back.
@@ -95,7 +120,7 @@ export class RegistrySession {
     }
   }
 
-  async #authorized(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  async #authorized(reference: Reference, input: TimedRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const first = await this.#follow(reference, input, await this.#authorization(reference, input, signal), signal);
     if (first.status !== 401) return passOrThrow(input.what, first);
     // Only the registry itself says where its credentials go, never a host that it redirects to (faults.md 29).
@@ -108,7 +133,7 @@ export class RegistrySession {
     return passOrThrow(input.what, await this.#follow(reference, input, authorization, signal), true);
   }
 
-  async #authorization(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<string | undefined> {
+  async #authorization(reference: Reference, input: TimedRequest, signal: AbortSignal): Promise<string | undefined> {
     const challenge = this.#challenges.get(reference.registry);
     if (challenge === undefined) return undefined;
     const credentials = await this.#options.credentials.credentialsFor(
@@ -128,7 +153,7 @@ export class RegistrySession {
 
   async #fetchToken(
     reference: Reference,
-    input: SessionRequest,
+    input: TimedRequest,
     challenge: Extract<Challenge, { kind: 'bearer' }>,
     authorization: string | undefined,
     signal: AbortSignal,
@@ -145,6 +170,7 @@ export class RegistrySession {
       maxBytes: MAX_TOKEN_BYTES,
       what,
       operation: 'token',
+      endsAt: input.endsAt,
       signal,
     }).catch((error: unknown) => {
       // What is too large here is no content of an image.
@@ -168,7 +194,7 @@ export class RegistrySession {
    */
   async #follow(
     reference: Reference,
-    input: SessionRequest,
+    input: TimedRequest,
     authorization: string | undefined,
     signal: AbortSignal,
   ): Promise<HttpAnswer & { readonly redirected: boolean }> {
@@ -199,8 +225,9 @@ export class RegistrySession {
 
   async #exchange(
     registry: string,
-    input: Omit<SessionRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
+    input: Omit<TimedRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
   ): Promise<HttpAnswer> {
+    const leave = await this.#turn(input);
     const started = performance.now();
     let outcome = 'error';
     try {
@@ -210,11 +237,13 @@ export class RegistrySession {
         dispatcher: this.#options.dispatcher,
       });
       outcome = String(answer.status);
+      this.#learn(input.url.host, answer);
       return answer;
     } catch (error) {
       if (error instanceof OciError) outcome = error.code;
       throw error;
     } finally {
+      leave();
       this.#options.onRequest?.({
         registry,
         operation: input.operation,
@@ -222,6 +251,28 @@ export class RegistrySession {
         durationMs: performance.now() - started,
       });
     }
+  }
+
+  /** Waits for the turn of a request at its host. @returns to be called when it has been answered */
+  async #turn(
+    input: Pick<TimedRequest, 'endsAt' | 'what'> & { readonly url: URL; readonly signal: AbortSignal },
+  ): Promise<() => void> {
+    try {
+      return await this.#limiter.enter(input.url.host, input.endsAt - performance.now(), input.signal);
+    } catch (error) {
+      if (!(error instanceof HostBusyError)) throw error;
+      const message = `${input.what}: ${error.message}`;
+      if (!error.isThrottled) throw new OciError('Timeout', message, { cause: error });
+      throw new OciError('RateLimited', message, { retryAfterMs: error.retryAfterMs, cause: error });
+    }
+  }
+
+  /** Tells the limiter what a host bears: 429, and 503 where it says for how long (RFC 9110 §10.2.3). */
+  #learn(host: string, answer: HttpAnswer): void {
+    const retryAfterMs = retryAfter(answer.headers.get('retry-after'));
+    if (answer.status === 429 || (answer.status === 503 && retryAfterMs !== undefined))
+      this.#limiter.throttled(host, retryAfterMs);
+    else if (answer.status < 500) this.#limiter.answered(host);
   }
 }
 
