@@ -9,6 +9,7 @@ import {
   OciError,
   type RegistryClient,
 } from '../oci/index.ts';
+import { checkCABundle } from '../transport/index.ts';
 import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
 
 /** Makes registry clients: the operator's settings with other credentials and CAs. */
@@ -108,10 +109,12 @@ async function caBundle(
   const where = `${kind} ${namespace}/${reference.name}`;
   const pem = await notFoundAs(where, readKey(kubernetes, kind, { ...reference, namespace }, signal));
   if (pem === undefined) throw new Missing('SourceNotFound', `${where} has no key ${reference.key}: add it`);
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new Missing('InvalidBundle', `${where}, key ${reference.key}: expected PEM certificates`);
+  try {
+    return checkCABundle(pem);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Missing('InvalidBundle', `${where}, key ${reference.key}: ${error.message}`);
   }
-  return pem;
 }
 
 /** Tells a missing or forbidden object in the words of a condition. */

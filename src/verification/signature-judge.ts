@@ -15,6 +15,7 @@ import {
   repositoryName,
   type SignatureArtifact,
 } from '../oci/index.ts';
+import { withDeadline } from '../transport/index.ts';
 import type { Clock } from './clock.ts';
 import { refusesOnlyUs } from './covering-indexes.ts';
 import type { EvaluatedSignature } from './evaluation.ts';
@@ -34,7 +35,11 @@ export interface SignatureJudgeOptions {
   readonly keptListMaxAgeMs: number;
   /** Bytes of envelopes kept in memory. */
   readonly signatureCacheBytes: number;
+  /** For fetching the signatures of one subject, all together, milliseconds; default 2 minutes (faults.md 34). */
+  readonly fetchTimeoutMs?: number;
 }
+
+const FETCH_TIMEOUT_MS = 2 * 60_000;
 
 /** How the signatures of an image are to be read. */
 export interface JudgeRequest {
@@ -113,13 +118,15 @@ export class SignatureJudge {
     list: KeptList,
     signal: AbortSignal,
   ): Promise<readonly EvaluatedSignature[]> {
-    const signatures: EvaluatedSignature[] = [];
-    for (const signature of list.signatures) {
-      const evaluated = await this.#judgeOne(request, statement, list.subject, signature, signal);
-      signatures.push(evaluated);
-      if (passes(evaluated) && request.exhaustive !== true) break;
-    }
-    return signatures;
+    return withDeadline(this.#options.fetchTimeoutMs ?? FETCH_TIMEOUT_MS, signal, async (fetching) => {
+      const signatures: EvaluatedSignature[] = [];
+      for (const signature of list.signatures) {
+        const evaluated = await this.#judgeOne(request, statement, list.subject, signature, signal, fetching.signal);
+        signatures.push(evaluated);
+        if (passes(evaluated) && request.exhaustive !== true) break;
+      }
+      return signatures;
+    });
   }
 
   async #judgeOne(
@@ -128,11 +135,12 @@ export class SignatureJudge {
     subject: Descriptor,
     signature: Descriptor,
     signal: AbortSignal,
+    fetching: AbortSignal,
   ): Promise<EvaluatedSignature> {
     const digest = signature.digest;
     let artifact: SignatureArtifact;
     try {
-      artifact = await this.#fetch(request, subject, signature, signal);
+      artifact = await this.#fetch(request, subject, signature, fetching);
     } catch (error) {
       if (!(error instanceof OciError)) throw error;
       return isContentFault(error)
@@ -164,6 +172,12 @@ export class SignatureJudge {
     const repository = repositoryName(request.reference);
     const kept = this.#signatures.get(repository, signature.digest);
     if (kept !== undefined) return kept;
+    // One by one, none of them slow enough for its own limit, they would hold this up for an hour.
+    if (signal.aborted)
+      throw new OciError(
+        'Timeout',
+        `signature ${repository}@${signature.digest}: not read, those before it took all the time`,
+      );
     const artifact = await fetchSignature(request.client, request.reference, subject, signature, signal);
     this.#signatures.set(repository, signature.digest, artifact);
     return artifact;
