@@ -65,18 +65,25 @@ export class RegistryClient implements ArtifactStore {
     const what = named(`blob ${repositoryName(reference)}@${blob.digest}`, reference, at);
     if (blob.size > maxBytes)
       throw new OciError('TooLarge', `${what}: ${blob.size} bytes are more than the limit of ${maxBytes}`);
-    const answer = await this.#session.send(
-      at,
-      {
-        method: 'GET',
-        target: `/v2/${at.repository}/blobs/${blob.digest}`,
-        maxBytes,
-        actions: 'pull',
-        what,
-        operation: 'blob',
-      },
-      signal,
-    );
+    const answer = await this.#session
+      .send(
+        at,
+        {
+          method: 'GET',
+          target: `/v2/${at.repository}/blobs/${blob.digest}`,
+          // What is larger than it was announced is not what was announced: no more of it is read.
+          maxBytes: blob.size,
+          actions: 'pull',
+          what,
+          operation: 'blob',
+        },
+        signal,
+      )
+      .catch((error: unknown) => {
+        if (!(error instanceof OciError) || error.code !== 'TooLarge') throw error;
+        const message = `${what}: announced with ${blob.size} bytes, the registry sends more`;
+        throw new OciError('DigestMismatch', message, { cause: error });
+      });
     if (answer.status !== 200) throw statusError(what, answer);
     checkContent(answer.body, blob, what);
     return answer.body;
