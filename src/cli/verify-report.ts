@@ -132,7 +132,7 @@ function wholeSeconds(time: string): string {
 function policyWords({ statement, evaluation, origin }: VerifyReport): string {
   if (statement === undefined)
     return evaluation.statement === undefined ? origin : `${evaluation.statement.name} of ${origin}`;
-  const scope = statement.registryScopes.includes(evaluation.repository) ? evaluation.repository : '*';
+  const scope = statement.registryScopes.includes('*') ? '*' : evaluation.repository;
   return `statement ${evaluation.statement?.name ?? statement.name}, level ${statement.level}, scope ${scope}, of ${origin}`;
 }
 
@@ -150,9 +150,10 @@ function signatureNode(signature: ImageEvaluation['signatures'][number], paint: 
   const summary = summarizeSignature(signature);
   const userMetadata =
     signature.kind === 'evaluated' ? Object.entries(signature.outcome.envelope?.subject.annotations ?? {}) : [];
+  const [symbol, colour] = SYMBOLS[summary.verdict === 'Trusted' ? 'passed' : (SIGNS[summary.verdict] ?? 'failed')];
   const kind = [summary.format, summary.scheme].filter((part) => part !== undefined).join(', ');
   return {
-    label: `${summary.digest}${kind === '' ? '' : ` ${paint('dim', kind)}`}`,
+    label: `${paint(colour, symbol)} ${summary.digest}${kind === '' ? '' : ` ${paint('dim', kind)}`}`,
     children: [
       ...factNodes(summary, paint),
       ...userMetadata.map(([key, value]) => fact('metadata', `${printed(key)}=${printed(value)}`, paint)),

@@ -7,7 +7,7 @@ import { changeFallbackIndex } from './fallback-index.ts';
 import { type HttpAnswer, statusError } from './http.ts';
 import { nextLink } from './link-header.ts';
 import { MANIFEST_TYPES, MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_INDEX, mediaTypeInside } from './media-types.ts';
-import { formatReference, type Reference, repositoryName } from './reference.ts';
+import { formatReference, isDigest, type Reference, repositoryName } from './reference.ts';
 import { listReferrers } from './referrers.ts';
 import { RegistrySession, type RegistrySessionOptions } from './registry-session.ts';
 
@@ -39,6 +39,9 @@ export class RegistryClient implements ArtifactStore {
   async getManifest(reference: Reference, signal: AbortSignal): Promise<Manifest> {
     const at = this.locate(reference);
     const what = named(formatReference(reference), reference, at);
+    // A digest that came from elsewhere than a parsed reference, such as a status, must not choose the path.
+    if (reference.digest !== undefined && !isDigest(reference.digest))
+      throw new OciError('InvalidReference', `${what}: expected a sha256, sha384 or sha512 digest`);
     const answer = await this.#session.send(
       at,
       {
@@ -52,7 +55,7 @@ export class RegistryClient implements ArtifactStore {
       },
       signal,
     );
-    if (answer.status !== 200) throw statusError(what, answer);
+    if (answer.status !== 200) throw statusError(what, answer, 'push it, or correct the reference');
     const digest = reference.digest ?? digestOf(answer.body);
     checkContent(answer.body, { digest }, what);
     const mediaType = mediaTypeOf(answer, reference.digest !== undefined, what);

@@ -101,9 +101,9 @@ class Delegating extends Dispatcher {
  */
 export function checkCABundle(pem: string): string {
   const blocks = pem.match(CERTIFICATE) ?? [];
-  if (blocks.length === 0) throw new RangeError('expected PEM certificates, found none');
+  if (blocks.length === 0) throw new RangeError('expected PEM certificates; found none');
   if (blocks.length > MAX_CERTIFICATES)
-    throw new RangeError(`expected at most ${MAX_CERTIFICATES} certificates, found ${blocks.length}`);
+    throw new RangeError(`expected at most ${MAX_CERTIFICATES} certificates; found ${blocks.length}`);
   for (const [i, block] of blocks.entries()) {
     try {
       new X509Certificate(block);

@@ -307,7 +307,7 @@ describe.each(REGISTRY_KINDS)('a registry with %s', (kind) => {
     for (let i = 0; i < 5; i += 1) await attach(localClient(), image, Buffer.from(`junk ${i}`), JOSE);
     proxy.requests.length = 0;
     proxy.inject({ operation: 'blob' }, { kind: 'delay', ms: 400 });
-    const evaluation = await evaluate(localClient(), image, { roots: chain.rootPem, fetchTimeoutMs: 1_000 });
+    const evaluation = await evaluate(localClient(), image, { roots: chain.rootPem, timeoutMs: 1_000 });
     expect(evaluation.signatures).toHaveLength(5);
     expect([evaluation.verdict, evaluation.cause?.reason]).toEqual(['Unknown', 'RegistryUnreachable']);
     expect(proxy.counts().blob).toBeLessThan(5);

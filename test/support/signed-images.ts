@@ -73,8 +73,8 @@ export interface Trust {
   readonly maxSignatures?: number;
   /** How long a kept list stands in for a registry that throttles, milliseconds; default not at all. */
   readonly keptListMaxAgeMs?: number;
-  /** For fetching all signatures of one image, milliseconds. */
-  readonly fetchTimeoutMs?: number;
+  /** For one verification, milliseconds. */
+  readonly timeoutMs?: number;
 }
 
 /** A verifier as the operator has one, under one strict statement for some repositories (`host/path`). */
@@ -108,7 +108,7 @@ export function localVerifier(repositories: readonly string[], trust: Trust): Im
     maxSignatures,
     keptListMaxAgeMs: trust.keptListMaxAgeMs ?? 0,
     signatureCacheBytes: 1024 * 1024,
-    ...(trust.fetchTimeoutMs === undefined ? {} : { fetchTimeoutMs: trust.fetchTimeoutMs }),
+    ...(trust.timeoutMs === undefined ? {} : { timeoutMs: trust.timeoutMs }),
   });
 }
 
