@@ -1,22 +1,20 @@
 import type { ConditionReason } from '../api/conditions.ts';
 import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
-import {
-  anonymous,
-  type CredentialProvider,
-  chainCredentials,
-  dockerConfigCredentials,
-  OciError,
-  type RegistryClient,
-} from '../oci/index.ts';
+import { anonymous, type CredentialProvider, chainCredentials, type RegistryClient } from '../oci/index.ts';
 import { checkCABundle } from '../transport/index.ts';
 import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
+import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
 /** Makes registry clients: the operator's settings with other credentials and CAs. */
 export interface RegistryClients {
   /** With the operator's own credentials. */
   readonly operator: RegistryClient;
-  readonly withCredentials: (credentials: CredentialProvider, ca: string | undefined) => RegistryClient;
+  /**
+   * @param owner whose credentials these are: a namespace, or whom else. What registries told clients with the same CA
+   * is known to all of one owner, and to nobody else
+   */
+  readonly withCredentials: (credentials: CredentialProvider, ca: string | undefined, owner: string) => RegistryClient;
   readonly operatorCredentials: CredentialProvider;
   readonly allowsPlainHTTP: (host: string) => boolean;
 }
@@ -26,7 +24,8 @@ export type RegistryAccess =
   | { readonly kind: 'refused'; readonly reason: ConditionReason; readonly message: string };
 
 /**
- * The registry client of a request: with the Secrets it names, of its own namespace only, used for it alone.
+ * The registry client of a request: with the Secrets it names, of its own namespace only, used for it alone; they are
+ * read anew at each reconcile, those of `secretRefs` come first, and the first that the registry takes serves.
  * The operator's own credentials serve besides only where `mayUseOperators` holds: where the request only reads, or
  * where a signing grant covers the repository. Else a tenant's key could be used to push with the platform's power.
  */
@@ -41,7 +40,7 @@ export async function registryAccess(
   const namespace = request.metadata.namespace ?? '';
   const operators = mayUseOperators ? clients.operatorCredentials : anonymous;
   if (registry === undefined) {
-    const client = mayUseOperators ? clients.operator : clients.withCredentials(anonymous, undefined);
+    const client = mayUseOperators ? clients.operator : clients.withCredentials(anonymous, undefined, namespace);
     return { kind: 'access', client };
   }
   const names = new Set((registry.secretRefs ?? []).map((reference) => reference.name));
@@ -58,7 +57,10 @@ export async function registryAccess(
     const providers: CredentialProvider[] = [];
     for (const name of names) providers.push(await pullSecret(kubernetes, namespace, name, signal));
     const ca = await caBundle(request, kubernetes, signal);
-    return { kind: 'access', client: clients.withCredentials(chainCredentials(...providers, operators), ca) };
+    return {
+      kind: 'access',
+      client: clients.withCredentials(chainCredentials(...providers, operators), ca, namespace),
+    };
   } catch (error) {
     if (error instanceof Missing) return { kind: 'refused', reason: error.reason, message: error.message };
     throw error;
@@ -81,17 +83,10 @@ async function pullSecret(
 ): Promise<CredentialProvider> {
   const where = `Secret ${namespace}/${name}`;
   const data = await notFoundAs(where, readSecret(kubernetes, namespace, name, signal));
-  const config = data.get('.dockerconfigjson');
-  if (config === undefined) {
-    throw new Missing(
-      'InvalidSpec',
-      `${where}: expected type kubernetes.io/dockerconfigjson with the key .dockerconfigjson`,
-    );
-  }
   try {
-    return dockerConfigCredentials(config.toString('utf8'));
+    return pullSecretCredentials(data);
   } catch (error) {
-    if (error instanceof OciError) throw new Missing('InvalidSpec', `${where}: ${error.message}`);
+    if (error instanceof PullSecretError) throw new Missing('InvalidSpec', `${where}: ${error.message}`);
     throw error;
   }
 }

@@ -30,6 +30,19 @@ export class RegistryClient implements ArtifactStore {
     return this.#session.locate(reference);
   }
 
+  /**
+   * Asks a registry whether it takes the client's credentials, about no repository.
+   * @returns false when it asks for none: then they may be any
+   */
+  async checkLogin(registry: string, signal: AbortSignal): Promise<boolean> {
+    const what = `login to ${registry}`;
+    const request = { method: 'GET', target: '/v2/', actions: '', what, operation: 'login' } as const;
+    const reference = { registry, repository: '' };
+    const answer = await this.#session.send(reference, { ...request, maxBytes: MAX_MANIFEST_BYTES }, signal);
+    if (answer.status !== 200) throw statusError(what, answer);
+    return this.#session.asksForCredentials(registry);
+  }
+
   /** What a reference names now. The manifest is read and hashed, so that digest and size are not taken on trust. */
   async resolve(reference: Reference, signal: AbortSignal): Promise<Descriptor> {
     return (await this.getManifest(reference, signal)).descriptor;

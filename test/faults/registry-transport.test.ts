@@ -96,8 +96,10 @@ describe('a registry behind a private CA', () => {
   it('32: the CA of a request is trusted beside, for that request alone', async () => {
     const clients = await operatorClients();
     try {
-      expect(await verdictAt(proxy.host, clients.withCredentials(anonymous, authority.rootPem))).toBe('Trusted');
-      expect(await verdictAt(proxy.host, clients.withCredentials(anonymous, undefined))).toMatch(/^Unknown/);
+      expect(await verdictAt(proxy.host, clients.withCredentials(anonymous, authority.rootPem, 'team'))).toBe(
+        'Trusted',
+      );
+      expect(await verdictAt(proxy.host, clients.withCredentials(anonymous, undefined, 'team'))).toMatch(/^Unknown/);
       expect(await verdictAt(proxy.host, clients.operator)).toMatch(/^Unknown/);
     } finally {
       await clients.close();
@@ -125,7 +127,7 @@ describe('a registry behind a private CA', () => {
   it('every request says who asks', async () => {
     proxy.requests.length = 0;
     const clients = await operatorClients();
-    await verdictAt(proxy.host, clients.withCredentials(anonymous, authority.rootPem));
+    await verdictAt(proxy.host, clients.withCredentials(anonymous, authority.rootPem, 'team'));
     await clients.close();
     expect(new Set(proxy.requests.map(({ headers }) => headers['user-agent']))).toEqual(
       new Set([expect.stringMatching(/^sealwatch\/\d/)]),
@@ -199,7 +201,7 @@ describe('33: the proxies of the environment', () => {
     vi.stubEnv('NO_PROXY', '127.0.0.1');
     const clients = await operatorClients(...(isTls ? [] : ['--plain-http-hosts', `${name},${target.host}`]));
     try {
-      const client = clients.withCredentials(anonymous, authority.rootPem);
+      const client = clients.withCredentials(anonymous, authority.rootPem, 'team');
       expect(await verdictAt(name, client)).toBe('Trusted');
       const seen = through.requests.length;
       expect(seen).toBeGreaterThan(0);
