@@ -15,7 +15,10 @@ const REGION = 'us-west-2';
 const POD_CONDITION = 'sealwatch.dev/ImagesTrusted';
 
 export interface ScenarioOptions {
-  readonly registry?: RegistryKind;
+  /** One that runs already, such as one behind a proxy, or the kind of one to start. */
+  readonly registry?: RegistryKind | Registry;
+  /** The registry speaks TLS; default plain HTTP. */
+  readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
@@ -264,10 +267,8 @@ export async function startScenario(
   options: ScenarioOptions = {},
 ): Promise<Scenario> {
   const id = `${name}-${randomBytes(3).toString('hex')}`;
-  const registry = await startRegistry(
-    options.registry ?? 'referrers',
-    options.basic === undefined ? {} : { basic: options.basic },
-  );
+  const { registry: given = 'referrers', basic } = options;
+  const registry = typeof given === 'string' ? await startRegistry(given, basic === undefined ? {} : { basic }) : given;
   const aws = await startAwsEmulator({ region: REGION });
   aws.createProfile({ name: id.replaceAll('-', '_'), validity: { value: 12, type: 'MONTHS' } });
   const folder = await mkdtemp(join(tmpdir(), 'sealwatch-scenario-'));
@@ -281,8 +282,7 @@ export async function startScenario(
         args: [
           '--config',
           join(folder, 'config.yaml'),
-          '--plain-http-hosts',
-          registry.host,
+          ...(options.isTls === true ? [] : ['--plain-http-hosts', registry.host]),
           '--allow-addresses',
           '127.0.0.0/8',
           '--signer-endpoint',
