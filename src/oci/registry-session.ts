@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { HostBusyError, HostLimiter } from '../transport/index.ts';
+import { HostLimiter } from '../transport/index.ts';
 import {
   authorizationOf,
   type Candidate,
@@ -9,7 +9,8 @@ import {
   candidatesOf,
 } from './credentials.ts';
 import { OciError, type OciErrorCode } from './error.ts';
-import { exchange, type HttpAnswer, retryAfter, statusError } from './http.ts';
+import { learnFrom, takeTurn } from './host-turns.ts';
+import { exchange, type HttpAnswer, statusError } from './http.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Reference } from './reference.ts';
 import { RegistryMemory } from './registry-memory.ts';
@@ -315,7 +316,7 @@ export class RegistrySession {
     registry: string,
     input: Omit<TimedRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
   ): Promise<HttpAnswer> {
-    const leave = await this.#turn(input);
+    const leave = await takeTurn(this.#limiter, input);
     const started = performance.now();
     let outcome = 'error';
     try {
@@ -325,7 +326,7 @@ export class RegistrySession {
         dispatcher: this.#options.dispatcher,
       });
       outcome = String(answer.status);
-      this.#learn(input.url.host, answer);
+      learnFrom(this.#limiter, input.url.host, answer);
       return answer;
     } catch (error) {
       if (error instanceof OciError) outcome = error.code;
@@ -339,28 +340,6 @@ export class RegistrySession {
         durationMs: performance.now() - started,
       });
     }
-  }
-
-  /** Waits for the turn of a request at its host. @returns to be called when it has been answered */
-  async #turn(
-    input: Pick<TimedRequest, 'endsAt' | 'what'> & { readonly url: URL; readonly signal: AbortSignal },
-  ): Promise<() => void> {
-    try {
-      return await this.#limiter.enter(input.url.host, input.endsAt - performance.now(), input.signal);
-    } catch (error) {
-      if (!(error instanceof HostBusyError)) throw error;
-      const message = `${input.what}: ${error.message}`;
-      if (!error.isThrottled) throw new OciError('Timeout', message, { cause: error });
-      throw new OciError('RateLimited', message, { retryAfterMs: error.retryAfterMs, cause: error });
-    }
-  }
-
-  /** Tells the limiter what a host bears: 429, and 503 where it says for how long (RFC 9110 §10.2.3). */
-  #learn(host: string, answer: HttpAnswer): void {
-    const retryAfterMs = retryAfter(answer.headers.get('retry-after'));
-    if (answer.status === 429 || (answer.status === 503 && retryAfterMs !== undefined))
-      this.#limiter.throttled(host, retryAfterMs);
-    else if (answer.status < 500) this.#limiter.answered(host);
   }
 }
 

@@ -15,7 +15,10 @@ const REGION = 'us-west-2';
 const POD_CONDITION = 'sealwatch.dev/ImagesTrusted';
 
 export interface ScenarioOptions {
-  readonly registry?: RegistryKind;
+  /** One that runs already, such as one behind a proxy, or the kind of one to start. */
+  readonly registry?: RegistryKind | Registry;
+  /** The registry speaks TLS; default plain HTTP. */
+  readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
@@ -275,11 +278,12 @@ export async function startScenario(
   options: ScenarioOptions = {},
 ): Promise<Scenario> {
   const id = `${name}-${randomBytes(3).toString('hex')}`;
-  const { basic, deletion } = options;
-  const registry = await startRegistry(options.registry ?? 'referrers', {
+  const { registry: given = 'referrers', basic, deletion } = options;
+  const started = {
     ...(basic === undefined ? {} : { basic }),
     ...(deletion === undefined ? {} : { deletion }),
-  });
+  };
+  const registry = typeof given === 'string' ? await startRegistry(given, started) : given;
   const aws = await startAwsEmulator({ region: REGION });
   aws.createProfile({ name: id.replaceAll('-', '_'), validity: { value: 12, type: 'MONTHS' } });
   const folder = await mkdtemp(join(tmpdir(), 'sealwatch-scenario-'));
@@ -293,8 +297,7 @@ export async function startScenario(
         args: [
           '--config',
           join(folder, 'config.yaml'),
-          '--plain-http-hosts',
-          registry.host,
+          ...(options.isTls === true ? [] : ['--plain-http-hosts', registry.host]),
           '--allow-addresses',
           '127.0.0.0/8',
           '--signer-endpoint',
