@@ -1,9 +1,13 @@
 import { printable } from '../transport/index.ts';
 import { AwsError, type AwsErrorCode } from './aws-error.ts';
+import type { AwsService } from './aws-options.ts';
 import { CredentialsFailure } from './credentials.ts';
+import { ChainError } from './default-chain.ts';
 
 /** What a call was for: its operation, and what it was about, for the message. */
 export interface CallSubject {
+  /** Default signer. */
+  readonly service?: AwsService;
   /** E.g. `SignPayload`. */
   readonly operation: string;
   /** What a person knows it by: the ARN of a profile or job, a registry. */
@@ -59,11 +63,12 @@ interface Classification {
   readonly advice: string;
 }
 
-function classify(error: unknown, { operation, notFound }: CallSubject): Classification {
+function classify(error: unknown, subject: CallSubject): Classification {
+  const { notFound } = subject;
   const { name, status, message } = factsOf(error);
   if (THROTTLED.has(name) || status === 429) return { code: 'Throttled', advice: '; it is tried again later' };
   if (DENIED.has(name))
-    return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(operation)}` };
+    return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(subject)}` };
   if (REFUSED_CREDENTIALS.has(name)) {
     return {
       code: 'CredentialsUnavailable',
@@ -88,10 +93,14 @@ function credentialsError({ original, roleArn }: CredentialsFailure, subject: Ca
   if (original instanceof CredentialsFailure) return credentialsError(original, subject);
   const { operation, target } = subject;
   if (roleArn === undefined) {
+    const why = original instanceof ChainError ? original.original : original;
+    const tried = original instanceof ChainError ? `tried ${original.tried}: ` : '';
+    // A throttled STS says no more about the credentials than a throttled Signer about a signature.
+    const isThrottled = classify(why, { operation, target, notFound: 'RequestRejected' }).code === 'Throttled';
     return new AwsError(
-      'CredentialsUnavailable',
-      `${operation} with ${target}: no AWS credentials: ${said(original)}; give the operator a role (IRSA, EKS Pod Identity, instance role) or keys`,
-      { cause: original },
+      isThrottled ? 'Throttled' : 'CredentialsUnavailable',
+      `${operation} with ${target}: no AWS credentials: ${tried}${said(why)}; give the operator a role (IRSA, EKS Pod Identity, instance role) or keys`,
+      { cause: why },
     );
   }
   const { code } = classify(original, { operation: 'AssumeRole', target: roleArn, notFound: 'RequestRejected' });
@@ -101,9 +110,10 @@ function credentialsError({ original, roleArn }: CredentialsFailure, subject: Ca
   });
 }
 
-/** ECR's actions and Signer's differ in their prefix alone. */
-function actionOf(operation: string): string {
-  return operation === 'GetAuthorizationToken' ? `ecr:${operation}` : `signer:${operation}`;
+/** The action of IAM that allows a call. */
+function actionOf({ service = 'signer', operation }: CallSubject): string {
+  const action = `${service}:${operation}`;
+  return service === 'ecr-public' ? `${action} and sts:GetServiceBearerToken` : action;
 }
 
 interface ErrorFacts {

@@ -1,8 +1,15 @@
 export { parseSigningJobArn, parseSigningProfileArn, type SigningJobArn, type SigningProfileArn } from './arn.ts';
 export { AwsError, type AwsErrorCode } from './aws-error.ts';
-export type { AwsEndpoint, AwsOptions, AwsRequestEvent } from './aws-options.ts';
+export type { AwsEndpoint, AwsOptions, AwsRequestEvent, AwsService } from './aws-options.ts';
 export { certificateHashes } from './certificate-hashes.ts';
-export { type EcrCredentialProvider, type EcrCredentials, type EcrOptions, ecrCredentials } from './ecr.ts';
+export {
+  type EcrAuthorization,
+  type EcrCredentialProvider,
+  type EcrCredentials,
+  type EcrIdentity,
+  type EcrOptions,
+  ecrCredentials,
+} from './ecr.ts';
 export { type EcrHost, parseEcrHost } from './ecr-host.ts';
 export { SIGNER_PLUGIN_NAME, type SignerAttributes, signerAttributes } from './signer-attributes.ts';
 export { createSignerPlugin } from './signer-plugin.ts';
