@@ -46,6 +46,8 @@ import { type ProjectedPod, projectPod, WorkloadIndex } from './workloads/index.
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
 const COUNTS_DELAY_MS = 1_000;
+/** A status that another writer changed is put right this much later: two operators that disagree must not race. */
+const FOREIGN_STATUS_DELAY_MS = 5_000;
 const SIGNATURE_CACHE_BYTES = 64 * 1024 * 1024;
 
 export interface RuntimeOptions {
@@ -144,7 +146,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
     return (key, old, now) => {
-      if (old !== undefined && now !== undefined && !isWorthAReconcile(old, now)) return;
+      if (old !== undefined && old.metadata.uid !== now?.metadata.uid) status.forget(old);
+      if (old !== undefined && now !== undefined && !isWorthAReconcile(old, now)) {
+        if (!status.isAsWanted(now)) to().addAfter(key, FOREIGN_STATUS_DELAY_MS);
+        return;
+      }
       also?.();
       to().add(key);
     };
@@ -345,7 +351,7 @@ function queueAll(objects: ReadonlyMap<ObjectKey, unknown>, queue: WorkQueue): v
   for (const key of objects.keys()) queue.add(key);
 }
 
-/** Our own status writes come back through the watch: only what a person or another controller wrote counts. */
+/** What a person or another controller wrote counts; a status does not: our own writes come back through the watch. */
 function isWorthAReconcile(old: KubernetesObject, now: KubernetesObject): boolean {
   const [a, b] = [old.metadata, now.metadata];
   return (

@@ -6,7 +6,7 @@ const CONDITION = 'sealwatch.dev/ImagesTrusted';
 
 interface Pod {
   readonly metadata: { readonly name: string };
-  readonly status: { readonly conditions?: readonly PodCondition[] };
+  readonly status: { readonly phase?: string; readonly conditions?: readonly PodCondition[] };
 }
 
 export interface PodCondition {
@@ -24,41 +24,22 @@ export async function show(plane: ControlPlane, ...args: readonly string[]): Pro
   return output;
 }
 
+/** Applies a manifest, and shows it as one would type it. */
+export async function showApply(plane: ControlPlane, manifest: string): Promise<void> {
+  const output = await plane.ok(['apply', '-f', '-'], manifest);
+  narrator.command(`kubectl apply -f - <<EOF\n${manifest.trim()}\nEOF`, output);
+}
+
 function quoted(argument: string): string {
   return /[\s*?{}()[\]|&;<>$"]/.test(argument) ? `'${argument}'` : argument;
 }
 
-/**
- * Does a kubelet's part for the one pod of a Deployment: there is none here, so its status is set as one would.
- * @returns the pod's name
- */
-export async function runPodOf(
-  plane: ControlPlane,
-  app: string,
-  repository: string,
-  digest: string,
-  container = app,
-): Promise<string> {
-  const name = await waitFor(`a pod of Deployment ${app}`, async () => {
+/** Waits until the one pod of a Deployment runs; gives its name. */
+export async function runningPodOf(plane: ControlPlane, app: string): Promise<string> {
+  return waitFor(`a pod of Deployment ${app} to run`, async () => {
     const { items } = await plane.get<{ readonly items: readonly Pod[] }>('pods', '-n', 'shop', '-l', `app=${app}`);
-    return items[0]?.metadata.name;
+    return items.find(({ status }) => status.phase === 'Running')?.metadata.name;
   });
-  const status = {
-    phase: 'Running',
-    containerStatuses: [
-      {
-        name: container,
-        image: repository,
-        imageID: `${repository}@${digest}`,
-        ready: true,
-        started: true,
-        restartCount: 0,
-        state: { running: { startedAt: `${new Date().toISOString().slice(0, 19)}Z` } },
-      },
-    ],
-  };
-  await plane.ok(['patch', 'pod', name, '-n', 'shop', '--subresource=status', '-p', JSON.stringify({ status })]);
-  return name;
 }
 
 /** Waits until a pod's condition has a status and reason; gives the condition. */
@@ -83,34 +64,16 @@ export async function waitForPod(
 
 /** The pods of the shop, with what Sealwatch says of them. */
 export function showPods(plane: ControlPlane): Promise<string> {
-  const by = `?(@.type=="${CONDITION}")`;
-  return show(
-    plane,
-    'get',
-    'pods',
-    '-n',
-    'shop',
-    '-o',
-    `custom-columns=POD:.metadata.name,IMAGE:.spec.containers[0].image,IMAGES-TRUSTED:.status.conditions[${by}].status,REASON:.status.conditions[${by}].reason`,
-  );
+  return show(plane, 'get', 'pods', '-n', 'shop', '-o', 'custom-columns-file=config/samples/pods.columns');
 }
 
-/** The newest events of one reason about an object. */
-export async function showEvents(plane: ControlPlane, reason: string): Promise<string> {
-  return waitFor(`an event ${reason}`, async () => {
-    const args = [
-      'get',
-      'events',
-      '-n',
-      'shop',
-      '--field-selector',
-      `reason=${reason}`,
-      '-o',
-      'custom-columns=TYPE:.type,REASON:.reason,KIND:.involvedObject.kind,OBJECT:.involvedObject.name,MESSAGE:.message',
-    ];
-    const output = await plane.ok(args);
-    if (output.trim().split('\n').length < 2) return undefined;
-    narrator.command(`kubectl ${args.map(quoted).join(' ')}`, output);
-    return output;
+/** The events of one reason, about whatever object. */
+export async function showEvents(plane: ControlPlane, reason: string, atLeast: number): Promise<string> {
+  const args = ['get', 'events', '-n', 'shop', '--field-selector', `reason=${reason}`];
+  const output = await waitFor(`${atLeast} events ${reason}`, async () => {
+    const text = await plane.ok(args);
+    return text.trim().split('\n').length > atLeast ? text : undefined;
   });
+  narrator.command(`kubectl ${args.join(' ')}`, output);
+  return output;
 }

@@ -19,9 +19,9 @@ export const narrator = {
   },
 
   /** A command as one would type it, and what it printed. */
-  command(line: string, output: string): void {
-    const indented = output.trimEnd().replace(/^/gm, '  ');
-    process.stdout.write(`${paint('1', `  $ ${line}`)}\n${indented}\n`);
+  command(line: string, output = ''): void {
+    const printed = output.trimEnd() === '' ? '' : `${indented(output.trimEnd())}\n`;
+    process.stdout.write(`${paint('1', indented(`$ ${line}`))}\n${printed}`);
   },
 
   look(text: string): void {
@@ -36,3 +36,7 @@ export const narrator = {
     process.stdout.write(`${paint('32', `\n✓ ${text}`)}\n`);
   },
 };
+
+function indented(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}

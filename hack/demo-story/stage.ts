@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AwsEmulator, startAwsEmulator } from '../../test/support/aws-emulator/index.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/control-plane.ts';
@@ -8,6 +7,8 @@ import { type NameProxy, startNameProxy } from '../../test/support/name-proxy.ts
 import { type OperatorProcess, startOperator } from '../../test/support/operator.ts';
 import { type Chain, createChain } from '../../test/support/pki.ts';
 import { type Registry, startRegistry } from '../../test/support/registries.ts';
+import { temporaryFolder } from '../../test/support/temporary-folder.ts';
+import { startKubelet } from './kubelet.ts';
 import { narrator } from './narrator.ts';
 
 /** The registry of config/samples. On this machine a proxy leads the name to a registry that was just started. */
@@ -23,6 +24,13 @@ const GRANTS = `signing:
       repositories: ["${REGISTRY_NAME}/shop/*"]
 `;
 
+const IMAGES = [
+  ['shop/web', 'v1'],
+  ['shop/api', 'v1'],
+  ['tools/migrate', 'v1'],
+  ['tools/migrate', 'hotfix'],
+] as const;
+
 /** Everything the story plays on. */
 export interface Stage {
   readonly plane: ControlPlane;
@@ -30,21 +38,18 @@ export interface Stage {
   readonly proxy: NameProxy;
   readonly aws: AwsEmulator;
   readonly operator: OperatorProcess;
-  /** Signs with a key of its own, trusted by the samples' policy. */
-  readonly acme: Chain;
-  readonly images: {
-    readonly web: PushedImage;
-    readonly api: PushedImage;
-    readonly forged: PushedImage;
-    readonly hotfix: PushedImage;
-  };
+  /** Signed by a stranger in the story. */
+  readonly forged: PushedImage;
   readonly stop: () => Promise<void>;
 }
 
 type Stop = () => Promise<unknown>;
 
-/** Starts all parts, pushes the images, and installs what a platform team would. What was started is stopped on failure. */
-export async function setStage(): Promise<Stage> {
+/**
+ * Starts all parts, pushes the images, and installs what a platform team would. What was started is stopped on failure,
+ * and when `signal` aborts meanwhile.
+ */
+export async function setStage(signal: AbortSignal): Promise<Stage> {
   const stops: Stop[] = [];
   const started = <T extends { readonly stop: Stop }>(part: T): T => {
     stops.unshift(() => part.stop());
@@ -53,59 +58,61 @@ export async function setStage(): Promise<Stage> {
   const stop = async (): Promise<void> => {
     for (const each of stops.splice(0)) await each();
   };
+  const progress = (text: string): void => {
+    signal.throwIfAborted();
+    narrator.progress(text);
+  };
   try {
-    narrator.progress('starting etcd, kube-apiserver and kube-controller-manager');
+    progress('starting etcd, kube-apiserver and kube-controller-manager');
     const plane = started(await startControlPlane({ controllerManager: true }));
-    narrator.progress('starting a registry, and an emulation of AWS Signer');
+    progress('starting a registry, and an emulation of AWS Signer');
     const registry = started(await startRegistry('referrers'));
     const proxy = started(await startNameProxy({ [REGISTRY_NAME]: registry.host }));
     const aws = started(await startAwsEmulator({ region: REGION, accountId: ACCOUNT }));
     aws.createProfile({ name: 'shop', validity: { value: 12, type: 'MONTHS' } });
-    narrator.progress('pushing images with oras');
-    const images = {
-      web: await pushImage(registry.host, 'shop/web', 'v1'),
-      api: await pushImage(registry.host, 'shop/api', 'v1'),
-      forged: await pushImage(registry.host, 'tools/migrate', 'v2'),
-      hotfix: await pushImage(registry.host, 'tools/migrate', 'hotfix'),
-    };
-    await pushImage(registry.host, 'tools/migrate', 'v1');
-    narrator.progress('installing the CRDs and the RBAC of config/');
+    started(startKubelet(plane.kubeconfigPath, { name: REGISTRY_NAME, host: registry.host }));
+    progress(`pushing images with oras to ${REGISTRY_NAME}, which is 127.0.0.1 here`);
+    for (const [repository, tag] of IMAGES) await pushImage(registry.host, repository, tag);
+    const forged = await pushImage(registry.host, 'tools/migrate', 'v2');
+    progress('installing config/default, but for its Deployment: the operator runs on this machine');
+    await plane.ok(['apply', '-f', 'config/manager/namespace.yaml', '-f', 'config/samples/10-namespace.yaml']);
+    for (const part of ['crds', 'config/rbac']) await plane.ok(['apply', '-k', part]);
+    await plane.ok(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
     const acme = await createChain({ subject: 'C=US,ST=WA,O=Acme,CN=Acme Image Signing', caName: 'Acme' });
-    await installCluster(plane, aws.rootPem, acme);
-    narrator.progress('starting the operator, with the rights of its ServiceAccount and no more');
-    const folder = await mkdtemp(join(tmpdir(), 'sealwatch-demo-'));
-    stops.unshift(() => rm(folder, { recursive: true, force: true }));
-    const operator = started(await startDemoOperator(plane, proxy, aws, folder));
-    return { plane, registry, proxy, aws, operator, acme, images, stop };
+    progress(
+      'making the ConfigMap trust-roots, the Secret shop/acme-signer, and a signing grant for the namespace shop',
+    );
+    await provide(plane, aws.rootPem, acme);
+    progress('starting the operator, with the rights of its ServiceAccount and no more');
+    const folder = await temporaryFolder('demo');
+    stops.unshift(() => folder.remove());
+    const operator = started(await startDemoOperator(plane, proxy, aws, folder.path));
+    signal.throwIfAborted();
+    return { plane, registry, proxy, aws, operator, forged, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function installCluster(plane: ControlPlane, signerRootPem: string, acme: Chain): Promise<void> {
-  await plane.installCrds();
-  await plane.ok(['apply', '-f', 'config/manager/namespace.yaml']);
-  await plane.ok(['apply', '-k', 'config/rbac']);
-  const roots = { 'aws-signer.pem': signerRootPem, 'acme.pem': acme.rootPem };
-  await plane.apply(
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'trust-roots', namespace: 'sealwatch-system' },
-      data: roots,
+/** What config/samples needs, and what a person would make by the commands in their comments. */
+async function provide(plane: ControlPlane, signerRootPem: string, acme: Chain): Promise<void> {
+  const object = (kind: string, namespace: string, name: string, fields: object): object => ({
+    apiVersion: 'v1',
+    kind,
+    metadata: { name, namespace },
+    ...fields,
+  });
+  const items = [
+    object('ConfigMap', 'sealwatch-system', 'trust-roots', {
+      data: { 'aws-signer.pem': signerRootPem, 'acme.pem': acme.rootPem },
     }),
-  );
-  await plane.ok(['create', 'namespace', 'shop']);
-  await plane.apply(
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Secret',
+    object('Secret', 'shop', 'acme-signer', {
       type: 'kubernetes.io/tls',
-      metadata: { name: 'acme-signer', namespace: 'shop' },
       stringData: { 'tls.crt': acme.pem, 'tls.key': acme.keyPem },
     }),
-  );
+  ];
+  await plane.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
 }
 
 async function startDemoOperator(

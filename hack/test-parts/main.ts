@@ -52,7 +52,7 @@ function summarise(results: readonly PartResult[]): void {
   const total = (of: 'passed' | 'failed'): number => results.reduce((sum, result) => sum + result[of], 0);
   const lines = results.map((result) => {
     const tests = result.passed + result.failed;
-    const detail = tests === 0 ? '' : `  ${result.passed} of ${tests}`;
+    const detail = !result.isSuite || tests === 0 ? '' : `  ${result.passed} of ${tests}`;
     return `${result.name.padEnd(12)} ${verdict(result).padEnd(6)} ${seconds(result).padStart(8)}${detail}`;
   });
   process.stdout.write(`\n${lines.join('\n')}\n\n${total('passed')} passed, ${total('failed')} failed\n`);

@@ -1,13 +1,18 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Part } from './parts.ts';
 import { type Counts, countsOf } from './report.ts';
 
+/** The last report of each suite stays here: not in git, and gone with the packages. */
+const REPORTS = join(import.meta.dirname, '../../node_modules/.sealwatch-reports');
+
 /** What came of one part. */
 export interface PartResult extends Counts {
   readonly name: string;
+  /** Its counts are of tests; else it counts as one. */
+  readonly isSuite: boolean;
   readonly exitCode: number;
   readonly durationMs: number;
 }
@@ -17,7 +22,13 @@ export async function runPart(part: Part, vitestArguments: readonly string[]): P
   const began = performance.now();
   const { exitCode, counts } =
     part.kind === 'check' ? await runCheck(part) : await runSuite(part.name, vitestArguments);
-  return { name: part.name, exitCode, ...counts, durationMs: performance.now() - began };
+  return {
+    name: part.name,
+    isSuite: part.kind === 'suite',
+    exitCode,
+    ...counts,
+    durationMs: performance.now() - began,
+  };
 }
 
 interface Ended {
@@ -27,23 +38,20 @@ interface Ended {
 
 async function runCheck({ command, args }: Extract<Part, { kind: 'check' }>): Promise<Ended> {
   const exitCode = await run(command, args);
-  // A check has no tests; one that says no counts as one failed.
-  return { exitCode, counts: { passed: 0, failed: exitCode === 0 ? 0 : 1 } };
+  // A check has no tests: it counts as one that passed or failed.
+  return { exitCode, counts: exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 } };
 }
 
 async function runSuite(name: string, vitestArguments: readonly string[]): Promise<Ended> {
-  const folder = await mkdtemp(join(tmpdir(), 'sealwatch-report-'));
-  try {
-    const file = join(folder, 'report.json');
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    // With a filter, a suite may have nothing that fits.
-    const filter = vitestArguments.length > 0 ? ['--passWithNoTests', ...vitestArguments] : [];
-    const exitCode = await run('vitest', ['run', '--project', name, ...reporters, ...filter]);
-    const report = await readFile(file, 'utf8').catch(() => undefined);
-    return { exitCode, counts: countsOf(report, exitCode) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const file = join(REPORTS, `${name}.json`);
+  // What an earlier run left says nothing of this one.
+  await rm(file, { force: true });
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  // With a filter, a suite may have nothing that fits.
+  const filter = vitestArguments.length > 0 ? ['--passWithNoTests', ...vitestArguments] : [];
+  const exitCode = await run('vitest', ['run', '--project', name, ...reporters, ...filter]);
+  const report = await readFile(file, 'utf8').catch(() => undefined);
+  return { exitCode, counts: countsOf(report, exitCode) };
 }
 
 /** Gives the exit code, as a shell would say it. */

@@ -1,10 +1,10 @@
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
 import type { TrustPolicy } from '../api/trust-policy.ts';
 import type { TrustStore } from '../api/trust-store.ts';
 import { readKey } from '../controllers/object-data.ts';
 import { storeName } from '../controllers/trust-store.ts';
-import { ApiError, KubernetesClient } from '../kubernetes/index.ts';
+import { ApiError, KubernetesClient, loadKubeConfig } from '../kubernetes/index.ts';
 import {
   type FindTrustStore,
   NotaryError,
@@ -23,7 +23,7 @@ import type { LoadedStores, TrustSource } from './trust-source.ts';
  * @throws UsageError without a usable kubeconfig; UndeterminedError when the cluster does not answer or refuses
  */
 export async function clusterTrust(signal: AbortSignal): Promise<TrustSource> {
-  const kubeConfig = loadKubeConfig();
+  const kubeConfig = kubeConfigOf(process.env);
   const origin = `the TrustPolicies of ${kubeConfig.getCurrentContext()} (${kubeConfig.getCurrentCluster()?.server ?? ''})`;
   const client = new KubernetesClient(kubeConfig, { userAgent: USER_AGENT });
   try {
@@ -48,21 +48,12 @@ export async function clusterTrust(signal: AbortSignal): Promise<TrustSource> {
   }
 }
 
-function loadKubeConfig(): KubeConfig {
-  const kubeConfig = new KubeConfig();
+function kubeConfigOf(env: NodeJS.ProcessEnv): KubeConfig {
   try {
-    kubeConfig.loadFromDefault();
+    return loadKubeConfig(env);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--from-cluster: the kubeconfig cannot be used: ${why}`, { cause: error });
+    throw new UsageError(`--from-cluster: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
-  // What the library makes up where it finds nothing: a cluster that nobody meant.
-  if (kubeConfig.getCurrentCluster()?.server === 'http://localhost:8080' || kubeConfig.getCurrentCluster() === null) {
-    throw new UsageError(
-      '--from-cluster: no kubeconfig with a current context: set KUBECONFIG, or kubectl config use-context',
-    );
-  }
-  return kubeConfig;
 }
 
 /** The older of two objects that claim one name holds it; a store that cannot be read leaves its last good bundle. */

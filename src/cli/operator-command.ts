@@ -1,14 +1,18 @@
 import pino from 'pino';
 import { type Config, ConfigError, parseConfig } from '../config.ts';
+import { clusterOf, loadKubeConfig } from '../kubernetes/index.ts';
 import { SealwatchOperator } from '../operator.ts';
 import { VERSION } from '../version.ts';
+import { checkConfiguredFiles } from './operator-files.ts';
 
 /** Exit codes: 0 done, 1 could not start or stop, 64 wrong usage (sysexits.h). */
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 64;
 
 /** Runs the operator until a signal ends it. */
-async function run(config: Config): Promise<number> {
+async function run(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
+  await checkConfiguredFiles(config);
+  const kubeConfig = loadKubeConfig(env);
   const logger = pino({
     name: 'sealwatch',
     level: config.logLevel,
@@ -17,7 +21,7 @@ async function run(config: Config): Promise<number> {
   process.on('unhandledRejection', (error) =>
     logger.error({ err: error }, 'a rejection was not handled; this is a bug, please report it'),
   );
-  const operator = new SealwatchOperator(config, logger);
+  const operator = new SealwatchOperator(config, logger, kubeConfig);
   const ended = Promise.withResolvers<number>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -31,7 +35,16 @@ async function run(config: Config): Promise<number> {
       );
     });
   }
-  logger.info({ version: VERSION }, 'sealwatch starts');
+  // Which cluster this is about to write to is what a person must see first.
+  logger.info(
+    {
+      version: VERSION,
+      ...clusterOf(kubeConfig),
+      watchNamespaces: config.watchNamespaces.length === 0 ? 'all' : config.watchNamespaces,
+      signingGrants: config.configFile ?? 'none: nothing is signed with AWS Signer (--config)',
+    },
+    'sealwatch starts',
+  );
   try {
     await operator.start();
   } catch (error) {
@@ -57,7 +70,7 @@ export async function operatorCommand(argv: readonly string[], env: NodeJS.Proce
         process.stdout.write(`${VERSION}\n`);
         return 0;
       case 'config':
-        return await run(parsed.config);
+        return await run(parsed.config, env);
     }
   } catch (error) {
     if (error instanceof ConfigError) {

@@ -150,9 +150,10 @@ function signatureNode(signature: ImageEvaluation['signatures'][number], paint: 
   const summary = summarizeSignature(signature);
   const userMetadata =
     signature.kind === 'evaluated' ? Object.entries(signature.outcome.envelope?.subject.annotations ?? {}) : [];
+  const [symbol, colour] = SYMBOLS[summary.verdict === 'Trusted' ? 'passed' : (SIGNS[summary.verdict] ?? 'failed')];
   const kind = [summary.format, summary.scheme].filter((part) => part !== undefined).join(', ');
   return {
-    label: `${summary.digest}${kind === '' ? '' : ` ${paint('dim', kind)}`}`,
+    label: `${paint(colour, symbol)} ${summary.digest}${kind === '' ? '' : ` ${paint('dim', kind)}`}`,
     children: [
       ...factNodes(summary, paint),
       ...userMetadata.map(([key, value]) => fact('metadata', `${printed(key)}=${printed(value)}`, paint)),

@@ -1,6 +1,11 @@
 import { CONDITIONS } from '../api/conditions.ts';
 import { ANNOTATIONS, CLEANUP_FINALIZER, IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
-import type { ImageSignatureRequest, ImageStatus, OwnSignature } from '../api/image-signature-request.ts';
+import type {
+  ImageSignatureRequest,
+  ImageSignatureRequestStatus,
+  ImageStatus,
+  OwnSignature,
+} from '../api/image-signature-request.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
 import { hasStatus } from '../kubernetes/index.ts';
 import { OciError, type RegistryClient } from '../oci/index.ts';
@@ -23,6 +28,7 @@ import { jobsOf } from './image.ts';
 import { imageStatus, unreadImageStatus, verdictOf } from './image-status.ts';
 import { type RegistryClients, registryAccess } from './registry-access.ts';
 import { cleanUp } from './request-cleanup.ts';
+import { readyEvent } from './request-event.ts';
 import { planRequest, type RequestedImage, type RequestPlan } from './request-plan.ts';
 import type { ImageResult, Problem } from './request-result.ts';
 import { type RequestSignerOptions, signerOf } from './request-signer.ts';
@@ -225,7 +231,7 @@ export class ImageSignatureRequestController {
       type: 'Normal',
       reason: 'ImageSigned',
       action: 'Sign',
-      note: `signed ${image.text} (${shortDigest(made.subjectDigest)}) with ${signer.name}`,
+      note: `signed ${image.text} (${shortDigest(made.subjectDigest)}) with ${signer.name}: signature ${shortDigest(made.digest)}`,
     });
   }
 
@@ -280,7 +286,7 @@ export class ImageSignatureRequestController {
       ...handled(request, false),
       now: this.#options.context.clock(),
     });
-    await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, request, status);
+    await this.#writeAndTell(request, status);
     return result;
   }
 
@@ -294,7 +300,14 @@ export class ImageSignatureRequestController {
       ...handled(work.request, allSigned),
       now: this.#options.context.clock(),
     });
-    await this.#options.context.status.write(IMAGE_SIGNATURE_REQUESTS, work.request, status);
+    await this.#writeAndTell(work.request, status);
+  }
+
+  async #writeAndTell(request: ImageSignatureRequest, status: ImageSignatureRequestStatus): Promise<void> {
+    const { context } = this.#options;
+    const written = await context.status.write(IMAGE_SIGNATURE_REQUESTS, request, status);
+    const event = readyEvent(request.status?.conditions ?? [], status.conditions ?? []);
+    if (written && event !== undefined) context.events.record({ regarding: regardingOf(request), ...event });
   }
 
   #requeueAfterMs({ plan, request }: RequestWork, results: readonly ImageResult[]): number {

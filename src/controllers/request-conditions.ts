@@ -88,7 +88,7 @@ function signedState(images: readonly ImageResult[]): ConditionState {
   return {
     status: undetermined ? 'Unknown' : 'False',
     reason: 'NotSigned',
-    message: `${missing.length} of ${count(images.length, 'image')} not signed; ${first?.status.reference}: ${why}`,
+    message: `${missing.length} of ${count(images.length, 'image')} not signed; ${about(first?.status.reference ?? '', '', why)}`,
   };
 }
 
@@ -143,5 +143,10 @@ function imageSentence(image: ImageStatus): string {
   const known =
     image.lastKnown === undefined ? '' : ` (last known: ${image.lastKnown.verdict} at ${image.lastKnown.verifiedAt})`;
   const policy = image.statement === undefined ? '' : ` (policy ${image.statement})`;
-  return `${image.reference}${policy}: ${image.cause?.message ?? image.verdict}${known}`;
+  return `${about(image.reference, policy, image.cause?.message ?? image.verdict)}${known}`;
+}
+
+/** `repository:tag (policy p): what`, the reference once only: a registry's fault begins with it. */
+function about(reference: string, note: string, what: string): string {
+  return `${reference}${note}: ${what.startsWith(`${reference}: `) ? what.slice(reference.length + 2) : what}`;
 }

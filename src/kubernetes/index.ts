@@ -13,6 +13,7 @@ export { cutMessage, removeCondition, setCondition } from './conditions.ts';
 export type { QueueClock } from './delayed-keys.ts';
 export type { EventInput, ObjectReference } from './event.ts';
 export { EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
+export { clusterOf, loadKubeConfig } from './kube-config.ts';
 export { jsonEquals } from './merge-patch.ts';
 export type { OnChange } from './object-index.ts';
 export { type Owner, OwnerResolver } from './owner-resolver.ts';

@@ -16,6 +16,15 @@ export function jsonEquals(a: Json, b: Json): boolean {
   return [...keys].every((key) => jsonEquals(a[key], b[key]));
 }
 
+/** One text for all values that `jsonEquals` holds equal. */
+export function canonicalJson(value: Json): string {
+  return (
+    JSON.stringify(value, (_key, each: Json) =>
+      isObject(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
+    ) ?? ''
+  );
+}
+
 /**
  * Gives the JSON merge patch (RFC 7396) that leads from one value to another, or undefined where they are equal.
  * Keys that go are null; arrays are replaced whole.

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { ResourceType } from '../api/group.ts';
 import { type KubernetesObject, keyOf } from '../api/object.ts';
 import { hasStatus } from './api-error.ts';
 import type { CallOptions, PatchOptions } from './call.ts';
 import { cutMessage } from './conditions.ts';
-import { jsonEquals, mergePatch } from './merge-patch.ts';
+import { canonicalJson, jsonEquals, mergePatch } from './merge-patch.ts';
 
 const MAX_ATTEMPTS = 5;
 
@@ -25,6 +26,8 @@ interface WithStatus extends KubernetesObject {
 /** Writes the status subresource of objects, and only where it differs. */
 export class StatusWriter {
   readonly #client: StatusClient;
+  /** By UID: the hash of the status that was wanted last, whether it was written or stood there already. */
+  readonly #wanted = new Map<string, string>();
 
   constructor(client: StatusClient) {
     this.#client = client;
@@ -41,6 +44,8 @@ export class StatusWriter {
   async write(type: ResourceType, object: WithStatus, newStatus: object, signal?: AbortSignal): Promise<boolean> {
     const key = keyOf(object);
     const status = cutMessages(newStatus);
+    // Before the patch is sent: what the watch tells of it may be here before its answer.
+    this.#wanted.set(object.metadata.uid, hashOf(status));
     let seen = object;
     for (let attempt = 1; ; attempt += 1) {
       if (jsonEquals(seen.status, status)) {
@@ -65,6 +70,19 @@ export class StatusWriter {
     }
   }
 
+  /**
+   * Whether an object has the status that was last wanted for it. A change to another one is of another writer's
+   * making, and worth a look: the next `write` puts it right.
+   */
+  isAsWanted(object: WithStatus): boolean {
+    return this.#wanted.get(object.metadata.uid) === hashOf(object.status);
+  }
+
+  /** Forgets an object that is gone. */
+  forget(object: KubernetesObject): void {
+    this.#wanted.delete(object.metadata.uid);
+  }
+
   async #readAgain(type: ResourceType, key: string, signal: AbortSignal | undefined): Promise<WithStatus | undefined> {
     try {
       return await this.#client.get<WithStatus>(type, key, { signal });
@@ -84,6 +102,10 @@ function patchOf(seen: WithStatus, status: unknown): PatchOptions {
     contentType: 'application/merge-patch+json',
     body: { metadata: { uid, resourceVersion }, status: mergePatch(seen.status ?? {}, status) ?? {} },
   };
+}
+
+function hashOf(status: unknown): string {
+  return createHash('sha256').update(canonicalJson(status)).digest('base64');
 }
 
 function cutMessages(value: unknown): unknown {

@@ -79,6 +79,11 @@ function transportError(error: unknown, { what, signal, maxBytes }: HttpRequest)
   if (isTimeout) return new OciError('Timeout', `${what}: no complete answer in time`, { cause: error });
   const code = findCause(error, (cause) => cause instanceof Error && 'code' in cause && typeof cause.code === 'string');
   const hint = hintOf(code instanceof Error && 'code' in code ? String(code.code) : '');
+  const proxy = /^Proxy response \((\d{3})\)/.exec(code instanceof Error ? code.message : '');
+  if (proxy !== null) {
+    const message = `${what}: the registry cannot be reached: the proxy of HTTPS_PROXY or HTTP_PROXY answered ${proxy[1]}; check the host's name, and whether the proxy lets it through`;
+    return new OciError('Unreachable', message, { cause: error });
+  }
   const reason = code instanceof Error && 'code' in code ? `${String(code.code)} ` : '';
   const text = code instanceof Error ? code.message : String(error);
   return new OciError('Unreachable', `${what}: the registry cannot be reached: ${reason}${printable(text)}${hint}`, {
@@ -105,8 +110,11 @@ function findCause(error: unknown, matches: (cause: unknown) => boolean): unknow
   return undefined;
 }
 
-/** The error that an answer with a failing status is. */
-export function statusError(what: string, answer: HttpAnswer): OciError {
+/**
+ * The error that an answer with a failing status is.
+ * @param whenMissing what to do where the registry itself says that there is no such thing
+ */
+export function statusError(what: string, answer: HttpAnswer, whenMissing?: string): OciError {
   const { status } = answer;
   const told = registryError(answer.body);
   const retryAfterMs = retryAfter(answer.headers.get('retry-after'));
@@ -133,7 +141,11 @@ export function statusError(what: string, answer: HttpAnswer): OciError {
     // A load balancer without a backend says 404 too: without a registry's own code that is no answer of a registry.
     return told.code === undefined
       ? new OciError('ServerError', `${what}: not found, but no registry says so (${said}): check the host`, options)
-      : new OciError('NotFound', `${what}: not found (${said})`, options);
+      : new OciError(
+          'NotFound',
+          `${what}: not found (${said})${whenMissing === undefined ? '' : `: ${whenMissing}`}`,
+          options,
+        );
   }
   if (status === 405)
     return new OciError('Denied', `${what}: the registry does not allow this operation (${said})`, options);

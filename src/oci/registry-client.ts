@@ -46,7 +46,7 @@ export class RegistryClient implements ArtifactStore {
       },
       signal,
     );
-    if (answer.status !== 200) throw statusError(what, answer);
+    if (answer.status !== 200) throw statusError(what, answer, 'push it, or correct the reference');
     const digest = reference.digest ?? digestOf(answer.body);
     checkContent(answer.body, { digest }, what);
     const mediaType = mediaTypeOf(answer, reference.digest !== undefined, what);

@@ -46,7 +46,7 @@ export class SigningGrants {
     );
     if (granted) return { granted: true };
     const parts = [
-      `namespace ${request.namespace}`,
+      `namespaces ${request.namespace}`,
       ...(request.profileArn === undefined ? [] : [`profileArns ${request.profileArn}`]),
       ...(request.roleArn === undefined ? [] : [`roleArns ${request.roleArn}`]),
       `repositories ${request.repository}`,

@@ -42,6 +42,20 @@ describe('manifests', () => {
     expect(cluster.stderr).toMatch(/^(|Error from server \(NotFound\).*namespaces "sealwatch-system" not found\s*)$/);
   });
 
+  it('of config/overlays/example render, with the image, the grants and the mounts of their own', async () => {
+    const { code, stdout } = await plane.kubectl(['kustomize', join(ROOT, 'config/overlays/example')]);
+    expect(code).toBe(0);
+    for (const text of [
+      'image: registry.example.com/platform/sealwatch:0.1.0',
+      'eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:role/sealwatch',
+      '- namespaces: [shop]',
+      'mountPath: /etc/registry',
+      'mountPath: /etc/sealwatch',
+    ]) {
+      expect(stdout).toContain(text);
+    }
+  });
+
   it('written for kyverno-notation-aws apply after changing apiVersion alone', async () => {
     const manifests = `
 apiVersion: sealwatch.dev/v1alpha1

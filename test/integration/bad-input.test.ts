@@ -327,8 +327,12 @@ describe('an ImageSignatureRequest', () => {
     });
     const condition = await conditionOf('isr/ungranted', 'Ready', 'False', '-n', elsewhere);
     expect(condition.reason).toBe('NotGranted');
-    expect(condition.message).toContain(`namespace ${elsewhere}`);
+    expect(condition.message).toContain(`namespaces ${elsewhere}`);
     expect(condition.message).toContain(profileArn);
+    // `kubectl describe` tells it too.
+    await waitFor('the event', async () =>
+      (await scenario.plane.ok(['get', 'events', '-n', elsewhere])).includes('NotGranted'),
+    );
     await scenario.plane.ok(['delete', 'namespace', elsewhere, '--wait=false']);
   });
 
@@ -404,10 +408,36 @@ describe('a flag', () => {
     expect(output).toContain('--help');
   });
 
-  it('--config with a file that is not there ends with 1 and names it', async () => {
-    const { code, output } = await start('--config', '/nonexistent/config.yaml', '--listen-address', '127.0.0.1:0');
+  it.each(['--config', '--registry-config', '--registry-ca'])(
+    '%s with a file that is not there ends with 1 before anything is started, and names flag and file',
+    async (flag) => {
+      const { code, output } = await start(flag, '/nonexistent/file');
+      expect(code).toBe(1);
+      expect(output).toBe(`sealwatch: could not start: ${flag}: cannot read /nonexistent/file: it does not exist\n`);
+    },
+  );
+
+  it.each([
+    ['--registry-config', /--registry-config \S+: /],
+    ['--registry-ca', /--registry-ca \S+: expected PEM certificates; found none/],
+  ])('%s with a file of something else ends with 1 and says so', async (flag, message) => {
+    const { code, output } = await start(flag, MAIN);
     expect(code).toBe(1);
-    expect(output).toMatch(/\/nonexistent\/config\.yaml/);
+    expect(output).toMatch(message);
+  });
+
+  it.each([
+    ['/nonexistent', /KUBECONFIG: the kubeconfig cannot be used: .*\/nonexistent/],
+    ['', /no kubeconfig with a current context: set KUBECONFIG/],
+  ])('KUBECONFIG=%s without a kubeconfig ends with 1 and says what to set', async (KUBECONFIG, message) => {
+    const operator = new ManagedProcess({
+      name: 'sealwatch',
+      command: process.execPath,
+      args: [MAIN],
+      env: { KUBECONFIG, HOME: '/nonexistent' },
+    });
+    expect(await operator.exited).toBe(1);
+    expect(operator.output).toMatch(message);
   });
 
   it.each([
@@ -422,6 +452,7 @@ describe('a flag', () => {
       const { code, output } = await start('--config', file, '--listen-address', '127.0.0.1:0');
       expect(code).toBe(1);
       expect(output).toMatch(message);
+      expect(output).toContain(`--config ${file}`);
     } finally {
       await folder.remove();
     }

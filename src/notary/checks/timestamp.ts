@@ -74,7 +74,7 @@ async function checkTimestamp(context: CheckContext): Promise<Rest> {
       return (
         (stamp.range === undefined ? undefined : outsideValidity(envelope.certificates, stamp.range)) ?? {
           result: 'unknown',
-          code: 'TimestampFailed',
+          code: 'RevocationUndetermined',
           reason: stamp.reason,
         }
       );

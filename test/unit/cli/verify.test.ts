@@ -215,7 +215,7 @@ describe('what a person reads', () => {
     expect(stdout).toContain(
       `policy   statement acme-images, level strict, scope ${SCOPE}, of ${join(world.config, 'trustpolicy.json')}`,
     );
-    expect(stdout).toMatch(/1 signature tried\n└── sha256:[0-9a-f]{64} JWS, notary\.x509\n/);
+    expect(stdout).toMatch(/1 signature tried\n└── ✔ sha256:[0-9a-f]{64} JWS, notary\.x509\n/);
     expect(stdout).toContain('✔ authenticity       signed by a trusted identity, anchored in ca:acme');
     expect(stdout).toContain('metadata           build=17\\u{1b}[31m');
     expect(stderr).toMatch(/^warning: .*:v1 is a tag, which may move: it names sha256:/);

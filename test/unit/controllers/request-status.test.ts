@@ -43,6 +43,18 @@ function find(status: ImageSignatureRequestStatus, type: string): Condition | un
 }
 
 describe('conditions by kstatus', () => {
+  it.each([
+    ['r.example/app:1: not found (404): push it', 'r.example/app:1: not found (404): push it'],
+    ['the registry is down', 'r.example/app:1: the registry is down'],
+  ])('name the image once where its cause is %j', (message, sentence) => {
+    const cause = { reason: 'ImageNotFound', message } as const;
+    const problem = { reason: 'RetryingAfterFault', message, terminal: false } as const;
+    const status = statusOf([image('Unknown', { signed: false, problem }, { cause })], { signs: true });
+    expect(find(status, 'Verified')?.message).toBe(`1 of 1 image unknown: ${sentence}`);
+    expect(find(status, 'Revoked')?.message).toBe(sentence);
+    expect(find(status, 'Signed')?.message).toBe(`1 of 1 image not signed; ${sentence}`);
+  });
+
   it('say how many images are trusted by the signature of an index (A9)', () => {
     const coveredBy = { digest: `sha256:${'a'.repeat(64)}` };
     const status = statusOf([image('Trusted'), image('Trusted', {}, { coveredBy })]);

@@ -29,7 +29,7 @@ describe('the test command', () => {
   it('runs the parts named alone, and ends with the counts on a line of their own', () => {
     const { status, stdout } = runTests('layering');
     expect(stdout.match(/^== \w+$/gm)).toEqual(['== layering']);
-    expect(stdout).toMatch(/\n\n0 passed, 0 failed\n$/);
+    expect(stdout).toMatch(/\nlayering {4} +passed +\d+\.\d s\n\n1 passed, 0 failed\n$/);
     expect(status).toBe(0);
   });
 });

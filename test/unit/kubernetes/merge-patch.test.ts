@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonEquals, mergePatch } from '../../../src/kubernetes/merge-patch.ts';
+import { canonicalJson, jsonEquals, mergePatch } from '../../../src/kubernetes/merge-patch.ts';
 
 /** RFC 7396 §2, as written there. */
 function apply(target: unknown, patch: unknown): unknown {
@@ -64,5 +64,16 @@ describe('jsonEquals', () => {
   ])('%j and %j: %s', (a, b, equal) => {
     expect(jsonEquals(a, b)).toBe(equal);
     expect(jsonEquals(b, a)).toBe(equal);
+  });
+});
+
+describe('canonicalJson', () => {
+  it('is one text for equal values, and another for others', () => {
+    fc.assert(
+      fc.property(json, json, (a, b) => {
+        expect(canonicalJson(a) === canonicalJson(b)).toBe(jsonEquals(a, b));
+      }),
+    );
+    expect(canonicalJson({ b: 1, a: { d: undefined, c: [1] } })).toBe('{"a":{"c":[1]},"b":1}');
   });
 });

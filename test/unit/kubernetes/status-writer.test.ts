@@ -103,4 +103,33 @@ describe('StatusWriter', () => {
     server.answer = refuse(422, 'Invalid');
     await expect(writer.write(CONFIG_MAPS, object('1', {}), { a: 2 })).rejects.toMatchObject({ reason: 'Invalid' });
   });
+
+  describe('knows a status of another writer', () => {
+    const status = { b: [{ c: 1, d: 2 }], a: 1 };
+
+    it('from what it wrote itself, already while the answer is under way, whatever the order of keys', async () => {
+      const seen: boolean[] = [];
+      server.answer = (response, request) => {
+        seen.push(writer.isAsWanted(object('2', { a: 1, b: [{ d: 2, c: 1 }] })));
+        json(200, object('2', status))(response, request);
+      };
+      await writer.write(CONFIG_MAPS, object('1', {}), { ...status, gone: undefined });
+      expect(seen).toEqual([true]);
+      expect(writer.isAsWanted(object('3', { ...status, a: 2 }))).toBe(false);
+      expect(writer.isAsWanted(object('3', undefined))).toBe(false);
+    });
+
+    it('from what stood there already', async () => {
+      await writer.write(CONFIG_MAPS, object('1', status), status);
+      expect(server.requests).toEqual([]);
+      expect(writer.isAsWanted(object('2', status))).toBe(true);
+      expect(writer.isAsWanted(object('2', status, 'another'))).toBe(false);
+    });
+
+    it('and of an object that is gone nothing more', async () => {
+      await writer.write(CONFIG_MAPS, object('1', status), status);
+      writer.forget(object('1', status));
+      expect(writer.isAsWanted(object('1', status))).toBe(false);
+    });
+  });
 });

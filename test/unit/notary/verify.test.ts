@@ -415,7 +415,7 @@ describe('timestamps (notary.md F8, I)', () => {
       'an unknown one is unknown',
       withToken,
       timestamped({ status: 'unknown', reason: 'x' }, NOW),
-      'authenticTimestamp unknown TimestampFailed',
+      'authenticTimestamp unknown RevocationUndetermined',
     ],
     [
       'none fails with always, which is the default',

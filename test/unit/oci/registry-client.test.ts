@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Dispatcher } from 'undici';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   anonymous,
   type CredentialProvider,
@@ -40,11 +43,12 @@ function clientOf(
     readonly timeoutMs?: number;
     readonly maxAttempts?: number;
     readonly hosts?: readonly string[];
+    readonly dispatcher?: Dispatcher;
   } = {},
 ): RegistryClient {
   const { credentials = anonymous, timeoutMs = 5_000, maxAttempts = 2, hosts } = options;
   return new RegistryClient({
-    dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
+    dispatcher: options.dispatcher ?? createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
     credentials,
     plainHTTPHosts: (host) => hosts === undefined || hosts.includes(host),
     userAgent: 'test',
@@ -143,6 +147,30 @@ describe('resolving', () => {
     expect(error).toMatchObject({ code, status, registryCode: 'X' });
     expect(error.message).toContain('team/app');
     expect(error.message).not.toContain('\u001b');
+  });
+
+  it('says what to do where the registry does not have the image', async () => {
+    const registry = await start((_request, response) =>
+      answer(response, 404, '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}'),
+    );
+    const { message } = await failureOf(clientOf().resolve(imageAt(registry), signal()));
+    expect(message).toMatch(
+      /team\/app:v1: not found \(404 MANIFEST_UNKNOWN: unknown\): push it, or correct the reference$/,
+    );
+  });
+
+  it('says of a proxy that refuses which setting names it, and what it answered (faults.md 33)', async () => {
+    const proxy = createServer().on('connect', (_request, socket) => {
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => new Promise<void>((resolve) => proxy.close(() => resolve())));
+    const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const dispatcher = createDispatcher({ proxy: { http: url, https: url, none: '' } });
+    const reference = { registry: 'registry.example.com', repository: 'team/app', tag: 'v1' };
+    const error = await failureOf(clientOf({ dispatcher, maxAttempts: 1, hosts: [] }).resolve(reference, signal()));
+    expect(error.code).toBe('Unreachable');
+    expect(error.message).toContain('the proxy of HTTPS_PROXY or HTTP_PROXY answered 502');
   });
 
   it('tells a registry that is not there as Unreachable (faults.md 21)', async () => {

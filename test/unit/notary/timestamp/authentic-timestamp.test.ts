@@ -85,7 +85,7 @@ describe('a signature with a real timestamp (I, F8)', () => {
     [
       'is unknown where that of its authority is',
       { checkChainRevocation: unknown },
-      'authenticTimestamp unknown TimestampFailed',
+      'authenticTimestamp unknown RevocationUndetermined',
     ],
     [
       'passes where that is unknown, and the policy logs',
@@ -134,7 +134,10 @@ describe('by the real check of revocation, an authority that names a responder (
       tsaStores: { clock: storesOf(made, 'tsa:clock') },
       checkChainRevocation,
     });
-    expect([outcome.verdict, decided(outcome)]).toEqual(['Unknown', 'authenticTimestamp unknown TimestampFailed']);
+    expect([outcome.verdict, decided(outcome)]).toEqual([
+      'Unknown',
+      'authenticTimestamp unknown RevocationUndetermined',
+    ]);
     expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set(['ocsp.clock.example']));
   });
 
