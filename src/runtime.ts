@@ -96,7 +96,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ...aws,
     endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
-  const ecr = ecrCredentials({ ...aws, ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }) });
+  const ecr = ecrCredentials({
+    ...aws,
+    ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }),
+    roleOf: (account) => grants.ecrRole(account),
+  });
   const registries = await createRegistryClients(config, metrics, ecr);
 
   const verdicts = new VerdictStore();
@@ -316,6 +320,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await Promise.all(Object.values(queues).map((each) => each.stop()));
       await sweep.stop();
       signerService.close();
+      ecr.close();
       await events.flush(config.shutdownTimeoutMs);
     },
   };

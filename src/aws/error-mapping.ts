@@ -67,8 +67,7 @@ function classify(error: unknown, subject: CallSubject): Classification {
   const { notFound } = subject;
   const { name, status, message } = factsOf(error);
   if (THROTTLED.has(name) || status === 429) return { code: 'Throttled', advice: '; it is tried again later' };
-  if (DENIED.has(name))
-    return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(subject)}` };
+  if (DENIED.has(name)) return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(subject)}` };
   if (REFUSED_CREDENTIALS.has(name)) {
     return {
       code: 'CredentialsUnavailable',

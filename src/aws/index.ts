@@ -1,4 +1,10 @@
-export { parseSigningJobArn, parseSigningProfileArn, type SigningJobArn, type SigningProfileArn } from './arn.ts';
+export {
+  isRoleArn,
+  parseSigningJobArn,
+  parseSigningProfileArn,
+  type SigningJobArn,
+  type SigningProfileArn,
+} from './arn.ts';
 export { AwsError, type AwsErrorCode } from './aws-error.ts';
 export type { AwsEndpoint, AwsOptions, AwsRequestEvent, AwsService } from './aws-options.ts';
 export { certificateHashes } from './certificate-hashes.ts';

@@ -251,14 +251,16 @@ export class ImageSignatureRequestController {
   /** No AWS call is made for a request outside every grant (design.md, "Signing grants"). */
   #grantProblem(request: ImageSignatureRequest, plan: RequestPlan): Problem | undefined {
     const by = plan.sign?.by;
-    if (by?.kind !== 'awsSigner') return undefined;
+    const [profileArn, signingRole] = by?.kind === 'awsSigner' ? [by.profile.arn, by.assumeRoleArn] : [];
+    const roleArns = [signingRole, plan.registryRoleArn].filter((roleArn) => roleArn !== undefined);
+    if (profileArn === undefined && roleArns.length === 0) return undefined;
     const namespace = request.metadata.namespace ?? '';
     for (const image of plan.images) {
       const answer = this.#options.grants().check({
         namespace,
         namespaceLabels: this.#options.namespaceLabels(namespace),
-        profileArn: by.profile.arn,
-        ...(by.assumeRoleArn === undefined ? {} : { roleArn: by.assumeRoleArn }),
+        ...(profileArn === undefined ? {} : { profileArn }),
+        roleArns,
         repository: image.repository,
       });
       if (!answer.granted) return { reason: 'NotGranted', message: answer.message, terminal: true };

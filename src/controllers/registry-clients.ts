@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { AwsError } from '../aws/index.ts';
+import { AwsError, type EcrAuthorization } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
   anonymous,
@@ -19,7 +19,7 @@ import type { RegistryClients } from './registry-access.ts';
 export async function createRegistryClients(
   config: Config,
   metrics: Metrics,
-  ecr: CredentialProvider,
+  ecr: EcrAuthorization,
 ): Promise<RegistryClients> {
   const ca = config.registryCAFile === undefined ? undefined : await readFile(config.registryCAFile, 'utf8');
   const own = config.registryConfigFile === undefined ? anonymous : credentialsFile(config.registryConfigFile);
@@ -44,6 +44,7 @@ export async function createRegistryClients(
     operator: withCredentials(operatorCredentials, undefined),
     withCredentials,
     operatorCredentials,
+    ecrCredentialsAs: (identity) => toldAsRegistryFault(ecr.as(identity)),
     allowsPlainHTTP,
   };
 }

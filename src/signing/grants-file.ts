@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { NO_GRANTS, type SigningGrants } from './grants.ts';
-import { parseGrants } from './parse-grants.ts';
+import { type ConfigFile, parseConfigFile } from './parse-grants.ts';
 
 const POLL_MS = 2_000;
 
@@ -9,7 +9,7 @@ const POLL_MS = 2_000;
 export class GrantsFile {
   readonly #path: string | undefined;
   #text: string | undefined;
-  #grants: SigningGrants = NO_GRANTS;
+  #config: ConfigFile = { grants: NO_GRANTS, ecrRoles: new Map() };
   #timer: NodeJS.Timeout | undefined;
 
   /** @param path absent: nothing is granted */
@@ -18,14 +18,19 @@ export class GrantsFile {
   }
 
   current(): SigningGrants {
-    return this.#grants;
+    return this.#config.grants;
+  }
+
+  /** The role by which the operator uses an account's registries of Amazon ECR; undefined: its own identity. */
+  ecrRole(account: string): string | undefined {
+    return this.#config.ecrRoles.get(account);
   }
 
   /** Reads the file now. @throws GrantsError, or the file system's error */
   async load(): Promise<void> {
     if (this.#path === undefined) return;
     const text = await readFile(this.#path, 'utf8');
-    this.#grants = parseGrants(text);
+    this.#config = parseConfigFile(text);
     this.#text = text;
   }
 
@@ -51,7 +56,7 @@ export class GrantsFile {
     const text = await readFile(this.#path ?? '', 'utf8');
     if (text === this.#text) return;
     this.#text = text;
-    this.#grants = parseGrants(text);
+    this.#config = parseConfigFile(text);
     logger.info({ file: this.#path }, 'the signing grants were read again');
     onChange();
   }

@@ -1,4 +1,5 @@
 import { parse, YAMLError } from 'yaml';
+import { isRoleArn } from '../aws/index.ts';
 import { type Grant, type LabelRequirement, NO_GRANTS, SigningGrants } from './grants.ts';
 
 /** The grants file is wrong: the message names the field. */
@@ -9,24 +10,61 @@ export class GrantsError extends Error {
   }
 }
 
+/** The operator's configuration file, read. */
+export interface ConfigFile {
+  readonly grants: SigningGrants;
+  /** By account: the role by which the operator uses that account's registries of Amazon ECR. */
+  readonly ecrRoles: ReadonlyMap<string, string>;
+}
+
 /**
  * Reads the operator's configuration file.
  * @throws GrantsError
  */
+export function parseConfigFile(text: string): ConfigFile {
+  const document = parseYaml(text);
+  if (document === null || document === undefined) return { grants: NO_GRANTS, ecrRoles: new Map() };
+  const root = fields(document, '', ['signing', 'ecr']);
+  return { grants: parseSigning(root['signing']), ecrRoles: parseEcr(root['ecr']) };
+}
+
+/** The grants of the configuration file alone. @throws GrantsError */
 export function parseGrants(text: string): SigningGrants {
-  let document: unknown;
+  return parseConfigFile(text).grants;
+}
+
+function parseYaml(text: string): unknown {
   try {
-    document = parse(text, { maxAliasCount: 10 });
+    return parse(text, { maxAliasCount: 10 });
   } catch (error) {
     if (error instanceof YAMLError) throw new GrantsError(`expected YAML: ${error.message.split('\n')[0]}`);
     throw error;
   }
-  if (document === null || document === undefined) return NO_GRANTS;
-  const root = fields(document, '', ['signing']);
-  const signing = root['signing'] === undefined ? {} : fields(root['signing'], 'signing', ['grants']);
+}
+
+function parseSigning(value: unknown): SigningGrants {
+  const signing = value === undefined ? {} : fields(value, 'signing', ['grants']);
   const grants = signing['grants'] ?? [];
   if (!Array.isArray(grants)) throw new GrantsError('signing.grants: expected a list');
   return new SigningGrants(grants.map((grant: unknown, i) => parseGrant(grant, `signing.grants[${i}]`)));
+}
+
+function parseEcr(value: unknown): ReadonlyMap<string, string> {
+  const ecr = value === undefined ? {} : fields(value, 'ecr', ['roles']);
+  const list = ecr['roles'] ?? [];
+  if (!Array.isArray(list)) throw new GrantsError('ecr.roles: expected a list');
+  const roles = new Map<string, string>();
+  for (const [i, item] of list.entries()) {
+    const path = `ecr.roles[${i}]`;
+    const { account, roleArn } = fields(item, path, ['account', 'roleArn']);
+    if (typeof account !== 'string' || !/^\d{12}$/.test(account))
+      throw new GrantsError(`${path}.account: expected the twelve digits of an AWS account, in quotes`);
+    if (typeof roleArn !== 'string' || !isRoleArn(roleArn))
+      throw new GrantsError(`${path}.roleArn: expected arn:<partition>:iam::<account>:role/<name>`);
+    if (roles.has(account)) throw new GrantsError(`${path}.account: ${account} stands there twice; keep one`);
+    roles.set(account, roleArn);
+  }
+  return roles;
 }
 
 function parseGrant(value: unknown, path: string): Grant {
