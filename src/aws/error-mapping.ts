@@ -47,7 +47,9 @@ const REJECTED = new Set([
   'InvalidParameterException',
 ]);
 /** AWS has no error of its own for a cancelled or revoked profile: it says so in a ValidationException. */
-const INACTIVE = /cancell?ed|revoked|not (?:in )?(?:an? )?active|inactive/i;
+const CANCELED = /cancell?ed/i;
+const REVOKED = /revoked/i;
+const INACTIVE = /not (?:in )?(?:an? )?active|inactive/i;
 
 /** Tells what the SDK threw as one of our codes, with the operation, the ARN, and what AWS said. */
 export function toAwsError(error: unknown, subject: CallSubject): AwsError {
@@ -79,13 +81,20 @@ function classify(error: unknown, subject: CallSubject): Classification {
     return { code: notFound, advice };
   }
   if (REJECTED.has(name)) {
-    return notFound === 'ProfileNotFound' && INACTIVE.test(message)
-      ? { code: 'ProfileInactive', advice: '; use an active signing profile' }
-      : { code: 'RequestRejected', advice: '' };
+    const inactive = notFound === 'ProfileNotFound' ? inactiveCode(message) : undefined;
+    return inactive === undefined
+      ? { code: 'RequestRejected', advice: '' }
+      : { code: inactive, advice: '; use an active signing profile' };
   }
   if (status === 403) return { code: 'AccessDenied', advice: '' };
   if (status === 400) return { code: 'RequestRejected', advice: '' };
   return { code: 'Unavailable', advice: '; it is tried again' };
+}
+
+function inactiveCode(message: string): AwsErrorCode | undefined {
+  if (CANCELED.test(message)) return 'ProfileCanceled';
+  if (REVOKED.test(message)) return 'ProfileRevoked';
+  return INACTIVE.test(message) ? 'ProfileInactive' : undefined;
 }
 
 function credentialsError({ original, roleArn }: CredentialsFailure, subject: CallSubject): AwsError {

@@ -17,6 +17,7 @@ export {
   ecrCredentials,
 } from './ecr.ts';
 export { type EcrHost, parseEcrHost } from './ecr-host.ts';
+export { type ListedProfile, type RevokeProfileRequest, SignerAdmin, type ValidityPeriod } from './signer-admin.ts';
 export { SIGNER_PLUGIN_NAME, type SignerAttributes, signerAttributes } from './signer-attributes.ts';
 export { createSignerPlugin } from './signer-plugin.ts';
 export {
@@ -27,3 +28,4 @@ export {
   SignerService,
   type SignPayloadRequest,
 } from './signer-service.ts';
+export type { SigningProfile, SigningProfileRequest, SigningProfileStatus } from './signing-profile.ts';

@@ -5,6 +5,8 @@ import { startSocketSet } from './socket-set.ts';
 export interface NameProxy {
   /** For HTTP_PROXY. */
   readonly url: string;
+  /** Hosts that were asked for by CONNECT, in order. */
+  readonly tunnels: readonly string[];
   readonly stop: () => Promise<void>;
 }
 
@@ -31,9 +33,12 @@ export async function startNameProxy(routes: Readonly<Record<string, string>>): 
     upstream.on('error', () => response.destroy());
     request.pipe(upstream);
   });
+  const tunnels: string[] = [];
   const sockets = startSocketSet(server);
   server.on('connect', (request, client: Socket, head: Buffer) => {
-    const route = routes[(request.url ?? '').split(':')[0] ?? ''];
+    const name = (request.url ?? '').split(':')[0] ?? '';
+    tunnels.push(name);
+    const route = routes[name];
     if (route === undefined) {
       client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
       return;
@@ -52,5 +57,5 @@ export async function startNameProxy(routes: Readonly<Record<string, string>>): 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-  return { url: `http://127.0.0.1:${address.port}`, stop: () => sockets.close() };
+  return { url: `http://127.0.0.1:${address.port}`, tunnels, stop: () => sockets.close() };
 }

@@ -117,7 +117,7 @@ export class SignerState {
 
   async signPayload(profile: Profile, payload: Buffer): Promise<{ readonly job: Job; readonly envelope: Buffer }> {
     if (profile.status !== 'Active') {
-      throw validation(`Signing profile ${profile.name} is not active: its status is ${profile.status}.`);
+      throw validation(`Signing profile ${profile.name} cannot be used to sign.`);
     }
     const { accountId, region } = profile;
     const id = randomUUID();
