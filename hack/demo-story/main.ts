@@ -82,7 +82,7 @@ function interruption(): Interruption {
   return { signal: controller.signal, happened: happened.promise, exitCode: () => code };
 }
 
-function tellHowToLook({ plane, registry }: Stage): void {
+function tellHowToLook({ plane, registry, proxy }: Stage): void {
   narrator.say(`
 It stays up until Ctrl-C. In another terminal, in this folder:
   export KUBECONFIG=${plane.kubeconfigPath}
@@ -90,6 +90,10 @@ It stays up until Ctrl-C. In another terminal, in this folder:
   kubectl get tst,tp,isr -A
   kubectl describe isr web -n shop
   kubectl get pods -n shop -o custom-columns-file=config/samples/pods.columns
+
+The command asks the cluster whom it trusts, and judges an image itself:
+  export HTTP_PROXY=${proxy.url}
+  npm run -s sealwatch -- verify registry.example.com/tools/migrate:v2 --from-cluster --plain-http
 
 Deployments of your own run too: push images to ${registry.host} (plain HTTP), and name them registry.example.com/….`);
 }

@@ -1,4 +1,5 @@
 import type { Envelope } from '../notary/index.ts';
+import { printable } from '../transport/index.ts';
 import { parseSigningJobArn, splitSignerArn } from './arn.ts';
 import { AwsError } from './aws-error.ts';
 
@@ -63,6 +64,7 @@ function hasResource(text: string, resource: RegExp): boolean {
 }
 
 function wrong(attribute: string, expected: string, found: unknown): string {
-  const value = found === undefined ? 'none' : (JSON.stringify(found) ?? 'none').slice(0, 200);
+  // Anybody may push this text: nothing is verified yet.
+  const value = found === undefined ? 'none' : printable(JSON.stringify(found) ?? 'none');
   return `the critical attribute ${attribute}: expected the ARN of ${expected}; found ${value}`;
 }

@@ -132,7 +132,7 @@ function wholeSeconds(time: string): string {
 function policyWords({ statement, evaluation, origin }: VerifyReport): string {
   if (statement === undefined)
     return evaluation.statement === undefined ? origin : `${evaluation.statement.name} of ${origin}`;
-  const scope = statement.registryScopes.includes(evaluation.repository) ? evaluation.repository : '*';
+  const scope = statement.registryScopes.includes('*') ? '*' : evaluation.repository;
   return `statement ${evaluation.statement?.name ?? statement.name}, level ${statement.level}, scope ${scope}, of ${origin}`;
 }
 

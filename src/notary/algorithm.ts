@@ -1,6 +1,7 @@
 import { constants, createHash, createPublicKey, KeyObject, sign, verify, type X509Certificate } from 'node:crypto';
 import { readChildren, readDer, readOid, TAG } from './certificates/der.ts';
 import { parseCertificate, readAlgorithm } from './certificates/parsed-certificate.ts';
+import { isUsableKey } from './certificates/signature-algorithm.ts';
 import type { SignatureAlgorithm } from './envelope/envelope.ts';
 import { NotaryError } from './error.ts';
 import type { TimestampHash } from './timestamp/timestamp.ts';
@@ -48,8 +49,10 @@ export function signatureAlgorithmOf(source: KeyObject | X509Certificate): Signa
   const [algorithmField] = readChildren(readDer(info, TAG.sequence, what), what);
   const { oid, parameters } = readAlgorithm(algorithmField, what);
   if (oid === RSA_ENCRYPTION) {
-    const bits = decodeKey(info).asymmetricKeyDetails?.modulusLength ?? 0;
-    return BY_MODULUS.get(bits) ?? refuse(`RSA of ${bits} bits`);
+    const key = decodeKey(info);
+    const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
+    const algorithm = BY_MODULUS.get(bits) ?? refuse(`RSA of ${bits} bits`);
+    return isUsableKey(key) ? algorithm : refuse('an RSA key whose exponent is not odd, from 3 to 2^31 - 1');
   }
   if (oid === EC_PUBLIC_KEY) {
     if (parameters?.tag !== TAG.oid) return refuse('an EC key whose curve is not given by its OID');

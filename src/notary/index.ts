@@ -67,6 +67,7 @@ export { type DistinguishedName, parseDistinguishedName } from './trust-policy/d
 export { matchesTrustedIdentity } from './trust-policy/identity.ts';
 export { LEVELS } from './trust-policy/levels.ts';
 export { isRepositoryScope, parseTrustPolicyDocument, selectStatement } from './trust-policy/parse.ts';
+export { canonicalScope } from './trust-policy/scope.ts';
 export type {
   Statement,
   TrustPolicyDocument,

@@ -27,17 +27,23 @@ export function parseStrictJson(bytes: Uint8Array, what: string): JsonValue {
 }
 
 /**
- * Refuses keys that are a known name in other case: some parsers read them as that name (notary.md B1).
+ * Refuses keys that are a known name in other case: some parsers read them as that name (notary.md B1). Go's does by
+ * Unicode, in which the long s and the sign of Kelvin are letters of these names too.
  * @throws NotaryError MalformedEnvelope, rule B1
  */
 export function refuseMisspelt(object: JsonObject, names: ReadonlySet<string>, what: string): void {
-  const folded = new Map([...names].map((name) => [name.toLowerCase(), name]));
+  const folded = new Map([...names].map((name) => [foldCase(name), name]));
   for (const key of object.keys()) {
-    const meant = names.has(key) ? undefined : folded.get(key.toLowerCase());
+    const meant = names.has(key) ? undefined : folded.get(foldCase(key));
     if (meant !== undefined) {
       throw malformed(`${what} has the key ${quote(key)}, which differs from ${meant} only in case`);
     }
   }
+}
+
+/** Whatever some case of a letter is becomes one letter: capitals first, for the long s has no other small form. */
+export function foldCase(text: string): string {
+  return text.toUpperCase().toLowerCase();
 }
 
 /** Decodes UTF-8, refusing invalid bytes. */

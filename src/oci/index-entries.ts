@@ -21,11 +21,15 @@ export function entriesOf(bytes: Uint8Array, what: string): readonly unknown[] {
   return manifests;
 }
 
+/** Of a media type: 127 characters on either side of the slash (RFC 6838 §4.2). Lists of descriptors are kept. */
+const MAX_MEDIA_TYPE_LENGTH = 255;
+
 /** Reads an OCI descriptor out of JSON, without its annotations; undefined when it is none. */
 export function parseDescriptor(value: unknown): Descriptor | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { mediaType, digest, size } = value as Readonly<Record<string, unknown>>;
   if (typeof mediaType !== 'string' || typeof digest !== 'string' || !isDigest(digest)) return undefined;
+  if (mediaType.length > MAX_MEDIA_TYPE_LENGTH) return undefined;
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined;
   return { mediaType, digest, size };
 }

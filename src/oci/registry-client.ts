@@ -7,7 +7,7 @@ import { changeFallbackIndex } from './fallback-index.ts';
 import { type HttpAnswer, statusError } from './http.ts';
 import { nextLink } from './link-header.ts';
 import { MANIFEST_TYPES, MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_INDEX, mediaTypeInside } from './media-types.ts';
-import { formatReference, type Reference, repositoryName } from './reference.ts';
+import { formatReference, isDigest, type Reference, repositoryName } from './reference.ts';
 import { listReferrers } from './referrers.ts';
 import { RegistrySession, type RegistrySessionOptions } from './registry-session.ts';
 
@@ -33,6 +33,9 @@ export class RegistryClient implements ArtifactStore {
   /** Reads a manifest by tag or digest; a digest is checked against the content. */
   async getManifest(reference: Reference, signal: AbortSignal): Promise<Manifest> {
     const what = formatReference(reference);
+    // A digest that came from elsewhere than a parsed reference, such as a status, must not choose the path.
+    if (reference.digest !== undefined && !isDigest(reference.digest))
+      throw new OciError('InvalidReference', `${what}: expected a sha256, sha384 or sha512 digest`);
     const answer = await this.#session.send(
       reference,
       {

@@ -1,4 +1,5 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor, MEDIA_TYPE_COSE, MEDIA_TYPE_JWS } from '../notary/index.ts';
+import { printable } from '../transport/index.ts';
 import type { SignatureForm } from './artifact-store.ts';
 import { OciError } from './error.ts';
 import { parseDescriptor } from './index-entries.ts';
@@ -62,7 +63,7 @@ export function readSignatureManifest(
   if (typeof parsed !== 'object' || parsed === null) throw invalid('its manifest is not a JSON object');
   const manifest = parsed as Readonly<Record<string, unknown>>;
   if (manifest['mediaType'] !== undefined && manifest['mediaType'] !== mediaType)
-    throw invalid(`listed as ${mediaType}, its manifest names another mediaType`);
+    throw invalid(`listed as ${printable(mediaType, 100)}, its manifest names another mediaType`);
   let layers: unknown;
   switch (mediaType) {
     case MEDIA_TYPE_OCI_MANIFEST:

@@ -29,11 +29,12 @@ export async function listSignatures(
 ): Promise<{ readonly signatures: readonly Descriptor[]; readonly truncated: boolean }> {
   const filter = { artifactType: ARTIFACT_TYPE_NOTATION, limit: options.max + 1 };
   const found = await client.listReferrers(reference, subject, filter, signal);
-  return { signatures: found.slice(0, options.max), truncated: found.length > options.max };
+  return { signatures: found.slice(0, options.max).map(descriptorOf), truncated: found.length > options.max };
 }
 
 /**
  * Reads one signature; its manifest must be of the notary type and name this very subject (notary.md A2, A6).
+ * @param beforeEnvelope is awaited before the envelope is read, with the bytes that it will have
  * @throws OciError; `isContentFault` tells bad content from a fault of the registry
  */
 export async function fetchSignature(
@@ -42,10 +43,12 @@ export async function fetchSignature(
   subject: Descriptor,
   signature: Descriptor,
   signal: AbortSignal,
+  beforeEnvelope?: (bytes: number) => Promise<void>,
 ): Promise<SignatureArtifact> {
   const what = `signature ${repositoryName(reference)}@${signature.digest}`;
   try {
     const { layer, annotations } = await readManifest(client, reference, subject, signature, what, signal);
+    await beforeEnvelope?.(layer.size);
     const envelope = await client.fetchBlob(reference, layer, MAX_ENVELOPE_BYTES, signal);
     return { manifest: descriptorOf(signature), envelope, mediaType: layer.mediaType, annotations };
   } catch (error) {

@@ -150,7 +150,8 @@ export class Metrics {
 
   registryRequest(registry: string, operation: string, outcome: string): void {
     if (this.#registries.size < MAX_REGISTRIES) this.#registries.add(registry);
-    this.#registryRequests.inc({ registry: this.#registries.has(registry) ? registry : 'other', operation, outcome });
+    const known = this.#registries.has(registry) ? registry : 'other';
+    this.#registryRequests.inc({ registry: known, operation, outcome: boundedOutcome(outcome) });
   }
 
   awsRequest(service: string, operation: string, outcome: string): void {
@@ -253,4 +254,13 @@ function* flaggedContainers(pods: Iterable<PodReport>): Iterable<FlaggedContaine
       yield { pod, container, verdict, ...(owner === undefined ? {} : { owner }) };
     }
   }
+}
+
+/** Statuses that registries give a meaning; a host may send any of 900, and every series stays for ever. */
+const TOLD_STATUSES: ReadonlySet<string> = new Set(
+  '200 201 202 204 206 301 302 303 307 308 400 401 403 404 405 406 408 413 415 416 429 500 502 503 504'.split(' '),
+);
+
+function boundedOutcome(outcome: string): string {
+  return /^\d/.test(outcome) && !TOLD_STATUSES.has(outcome) ? 'other status' : outcome;
 }

@@ -34,6 +34,8 @@ export interface ImageEvaluation {
   /** The image itself has more signatures than the limit of A7. */
   readonly truncated: boolean;
   readonly evaluatedAt: Date;
+  /** When it was begun, by performance.now(): of two on one image, what began earlier may have seen older policies. */
+  readonly startedAt?: number;
   /** When time alone changes this verdict. */
   readonly changesAt?: Date;
   /** Expiry of the signature that passed. */

@@ -1,5 +1,6 @@
 import { type Descriptor, LEVELS, type Statement } from '../notary/index.ts';
 import { isPlatformManifest, OciError, repositoryName } from '../oci/index.ts';
+import { withDeadline } from '../transport/index.ts';
 import { CoveringIndexes, indexReferences } from './covering-indexes.ts';
 import {
   changesAt,
@@ -18,6 +19,9 @@ import {
   SignatureJudge,
   type SignatureJudgeOptions,
 } from './signature-judge.ts';
+
+/** For one image, with all its signatures. What was not judged by then is Unknown (faults.md 34). */
+export const MAX_VERIFY_MS = 2 * 60_000;
 
 export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
@@ -61,8 +65,17 @@ export class ImageVerifier {
 
   /**
    * The verdict on one image. A fault of the infrastructure is an Unknown verdict with its cause; only a bug rejects.
+   * It ends in time whatever the registry does: one that drips a hundred signatures must not hold up other images.
    */
-  async verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
+  verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
+    const startedAt = performance.now();
+    return withDeadline(MAX_VERIFY_MS, signal, async (deadline) => ({
+      ...(await this.#verify(request, deadline.signal)),
+      startedAt,
+    }));
+  }
+
+  async #verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
     const repository = repositoryName(request.reference);
     const statement = this.#options.policies().select(repository);
     const base = { repository, evaluatedAt: this.#options.clock(), signatures: [], truncated: false };

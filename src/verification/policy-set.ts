@@ -1,5 +1,5 @@
 import type { TrustPolicy } from '../api/trust-policy.ts';
-import { NotaryError, parseTrustPolicyDocument, type Statement } from '../notary/index.ts';
+import { canonicalScope, NotaryError, parseTrustPolicyDocument, type Statement } from '../notary/index.ts';
 
 /** A statement in force, and the TrustPolicy that it comes from. */
 export interface PolicyStatement {
@@ -94,10 +94,26 @@ export function createPolicySet(policies: Iterable<PolicyInput>, before?: Policy
     }
     states.set(name, { ...read, conflicts, wins: [] });
   }
+  const spelt = { byScope: canonically(byScope), claims: canonically(claims) };
   return {
-    select: (repository) => byScope.get(repository) ?? claims.get(repository) ?? byScope.get('*') ?? claims.get('*'),
+    select: (repository) => {
+      const canonical = canonicalScope(repository);
+      return (
+        byScope.get(repository) ??
+        spelt.byScope.get(canonical) ??
+        claims.get(repository) ??
+        spelt.claims.get(canonical) ??
+        byScope.get('*') ??
+        claims.get('*')
+      );
+    },
     states,
   };
+}
+
+/** By the one spelling of each scope; of several the first, which is the oldest object's. */
+function canonically<T>(byScope: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  return new Map([...byScope].reverse().map(([scope, value]) => [canonicalScope(scope), value]));
 }
 
 function readPolicy(

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { AwsError, type SignerService } from '../aws/index.ts';
 import type { Clock } from './clock.ts';
+import { MAX_VERIFY_MS } from './image-verifier.ts';
 
 type StatusRequest = Parameters<SignerService['getRevocationStatus']>[0];
 type StatusAnswer = Awaited<ReturnType<SignerService['getRevocationStatus']>>;
@@ -13,6 +14,8 @@ interface Entry {
   readonly request: StatusRequest;
   answer?: StatusAnswer;
   checkedAt?: number;
+  /** When the answer became another than before. */
+  changedAt?: number;
   dueAt: number;
   readonly users: Set<string>;
   /** Its users were told that nothing certain is known, and must be told when that ends. */
@@ -74,18 +77,25 @@ export class RevocationSweep implements StatusSource {
     }
   }
 
-  /** Says which signatures an image's verdict depends on; signatures that nothing depends on are not asked for. */
+  /**
+   * Says which signatures an image's verdict depends on; signatures that nothing depends on are not asked for. A user
+   * of an answer that changed a moment ago may still have been given the old one, and is told.
+   */
   setUses(user: string, jobArns: readonly JobArn[]): void {
     const wanted = new Set(jobArns);
-    const unclaimedBefore = this.#options.clock().getTime() - UNCLAIMED_MS;
+    const now = this.#options.clock().getTime();
+    const unclaimedBefore = now - UNCLAIMED_MS;
+    let isLate = false;
     for (const [arn, entry] of this.#entries) {
       if (wanted.has(arn)) {
+        isLate ||= !entry.users.has(user) && entry.changedAt !== undefined && now - entry.changedAt <= MAX_VERIFY_MS;
         entry.users.add(user);
       } else if (entry.users.delete(user) ? entry.users.size === 0 : isUnclaimed(entry, unclaimedBefore)) {
         this.#entries.delete(arn);
       }
     }
     this.#arm();
+    if (isLate) this.#options.onChange(new Set([user]));
   }
 
   /** Milliseconds by which the most overdue signature's check is late; 0 when none is. */
@@ -163,6 +173,7 @@ export class RevocationSweep implements StatusSource {
       entry.dueAt = this.#nextDue(now, entry.checkedAt === undefined);
       entry.answer = answer;
       entry.checkedAt = now;
+      if (before !== undefined && !sameEntities(before, answer)) entry.changedAt = now;
       this.#options.onChecked?.(answer.revokedEntities.length > 0 ? 'revoked' : 'good');
       // Whoever asked, the sweep or one image's verification: the others that depend on it must hear of it.
       if (before === undefined || !sameEntities(before, answer) || entry.toldUndetermined) this.#tell(entry);

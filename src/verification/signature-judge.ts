@@ -1,6 +1,7 @@
 import {
   type Descriptor,
   type FindTrustStore,
+  type SignatureOutcome,
   type VerificationPlugin,
   type VerifySignatureInput,
   verifySignature,
@@ -15,6 +16,7 @@ import {
   repositoryName,
   type SignatureArtifact,
 } from '../oci/index.ts';
+import { DeadlineError } from '../transport/index.ts';
 import type { Clock } from './clock.ts';
 import { refusesOnlyUs } from './covering-indexes.ts';
 import type { EvaluatedSignature } from './evaluation.ts';
@@ -56,11 +58,20 @@ export interface KeptList {
   readonly listedAt: number;
 }
 
+/** Real envelopes have some 10 KiB. One that is larger than this is read and judged alone, for it takes ten times that. */
+const LARGE_ENVELOPE_BYTES = 1024 * 1024;
+/** What an outcome holds of its envelope, however many signatures there are: a smaller envelope always stays. */
+const SMALL_ENVELOPE_BYTES = 64 * 1024;
+/** The envelopes of one image that are larger, and do not pass, are kept with their outcomes up to this, in all. */
+const MAX_HELD_BYTES = 4 * 1024 * 1024;
+
 /** Lists, fetches and judges the signatures of one subject; keeps the lists, and what was fetched. */
 export class SignatureJudge {
   readonly #options: SignatureJudgeOptions;
   readonly #lists = new Map<ImageKey, KeptList>();
   readonly #signatures: SignatureCache;
+  /** Ends when the last large envelope that was begun is done with. */
+  #large: Promise<void> = Promise.resolve();
 
   constructor(options: SignatureJudgeOptions) {
     this.#options = options;
@@ -114,32 +125,79 @@ export class SignatureJudge {
     signal: AbortSignal,
   ): Promise<readonly EvaluatedSignature[]> {
     const signatures: EvaluatedSignature[] = [];
+    let room = MAX_HELD_BYTES;
     for (const signature of list.signatures) {
-      const evaluated = await this.#judgeOne(request, statement, list.subject, signature, signal);
-      signatures.push(evaluated);
+      let bytes = 0;
+      const evaluated = await this.#judgeOne(request, statement, list.subject, signature, signal, (size) => {
+        bytes = size;
+      });
+      const isHeld = passes(evaluated) || bytes <= SMALL_ENVELOPE_BYTES || bytes <= room;
+      if (isHeld && bytes > SMALL_ENVELOPE_BYTES) room -= bytes;
+      signatures.push(isHeld ? evaluated : withoutEnvelope(evaluated));
       if (passes(evaluated) && request.exhaustive !== true) break;
     }
     return signatures;
   }
 
+  /** @param onSize told how many bytes the envelope has, before it is judged */
   async #judgeOne(
     request: JudgeRequest,
     statement: PolicyStatement,
     subject: Descriptor,
     signature: Descriptor,
     signal: AbortSignal,
+    onSize: (bytes: number) => void,
   ): Promise<EvaluatedSignature> {
-    const digest = signature.digest;
-    let artifact: SignatureArtifact;
+    const { digest } = signature;
+    let release = (): void => undefined;
     try {
-      artifact = await this.#fetch(request, subject, signature, signal);
+      const artifact = await this.#fetch(request, subject, signature, signal, async (bytes) => {
+        if (bytes > LARGE_ENVELOPE_BYTES) release = await this.#turn(signal);
+      });
+      onSize(artifact.envelope.byteLength);
+      return { digest, kind: 'evaluated', outcome: await this.#verify(request, statement, subject, artifact, signal) };
     } catch (error) {
-      if (!(error instanceof OciError)) throw error;
-      return isContentFault(error)
-        ? { digest, kind: 'malformed', message: error.message }
-        : { digest, kind: 'unreachable', error };
+      if (error instanceof OciError && isContentFault(error)) {
+        return { digest, kind: 'malformed', message: error.message };
+      }
+      if (error instanceof OciError) return { digest, kind: 'unreachable', error };
+      // The time of the whole verification is up. That of whoever asked for it ends it by rejecting.
+      if (!signal.aborted || !(signal.reason instanceof DeadlineError)) throw error;
+      const late = new OciError('Timeout', `signature ${digest}: no time was left to judge it`, { cause: error });
+      return { digest, kind: 'unreachable', error: late };
+    } finally {
+      release();
     }
-    const outcome = await verifySignature({
+  }
+
+  /** Waits until no other large envelope is in memory. @returns what ends the turn */
+  async #turn(signal: AbortSignal): Promise<() => void> {
+    const before = this.#large;
+    const own = Promise.withResolvers<void>();
+    this.#large = before.then(() => own.promise);
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = (): void => aborted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      await Promise.race([before, aborted.promise]);
+      return own.resolve;
+    } catch (error) {
+      own.resolve();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #verify(
+    request: JudgeRequest,
+    statement: PolicyStatement,
+    subject: Descriptor,
+    artifact: SignatureArtifact,
+    signal: AbortSignal,
+  ): Promise<SignatureOutcome> {
+    return verifySignature({
       envelopeBytes: artifact.envelope,
       mediaType: artifact.mediaType,
       subject,
@@ -152,7 +210,6 @@ export class SignatureJudge {
       verifyTimestamp: this.#options.verifyTimestamp,
       signal,
     });
-    return { digest, kind: 'evaluated', outcome };
   }
 
   async #fetch(
@@ -160,14 +217,26 @@ export class SignatureJudge {
     subject: Descriptor,
     signature: Descriptor,
     signal: AbortSignal,
+    beforeEnvelope: (bytes: number) => Promise<void>,
   ): Promise<SignatureArtifact> {
     const repository = repositoryName(request.reference);
     const kept = this.#signatures.get(repository, signature.digest);
-    if (kept !== undefined) return kept;
-    const artifact = await fetchSignature(request.client, request.reference, subject, signature, signal);
+    if (kept !== undefined) {
+      await beforeEnvelope(kept.envelope.byteLength);
+      return kept;
+    }
+    const { client, reference } = request;
+    const artifact = await fetchSignature(client, reference, subject, signature, signal, beforeEnvelope);
     this.#signatures.set(repository, signature.digest, artifact);
     return artifact;
   }
+}
+
+/** The outcome alone: what is foreign and large in it goes. */
+function withoutEnvelope(signature: EvaluatedSignature): EvaluatedSignature {
+  if (signature.kind !== 'evaluated') return signature;
+  const { envelope, ...outcome } = signature.outcome;
+  return { ...signature, outcome };
 }
 
 /** Whether a signature makes its subject trusted. */

@@ -9,6 +9,8 @@ export type VerdictListener = (key: ImageKey, now: ImageVerdict, before: ImageVe
 /** One verdict per image, shared by every container that runs it and every request that names it. */
 export class VerdictStore {
   readonly #verdicts = new Map<ImageKey, ImageVerdict>();
+  /** When the verification behind each verdict was begun. */
+  readonly #startedAt = new Map<ImageKey, number>();
   readonly #listeners: VerdictListener[] = [];
 
   onChange(listener: VerdictListener): void {
@@ -25,11 +27,18 @@ export class VerdictStore {
 
   delete(key: ImageKey): void {
     this.#verdicts.delete(key);
+    this.#startedAt.delete(key);
   }
 
-  /** Takes an evaluation in. An Unknown keeps the last known verdict and its age beside it (design.md, "Words"). */
+  /**
+   * Takes an evaluation in. An Unknown keeps the last known verdict and its age beside it (design.md, "Words"). One that
+   * was begun before the one that gave the verdict there is comes too late: a slow one must take no revocation back.
+   */
   update(key: ImageKey, evaluation: ImageEvaluation): ImageVerdict {
     const before = this.#verdicts.get(key);
+    const { startedAt = Number.POSITIVE_INFINITY } = evaluation;
+    if (before !== undefined && startedAt < (this.#startedAt.get(key) ?? 0)) return before;
+    if (evaluation.startedAt !== undefined) this.#startedAt.set(key, evaluation.startedAt);
     const now = imageVerdict(evaluation, before);
     this.#verdicts.set(key, now);
     if (before === undefined || !looksSame(before, now))

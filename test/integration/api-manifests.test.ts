@@ -49,6 +49,7 @@ describe('manifests', () => {
       'image: registry.example.com/platform/sealwatch:0.1.0',
       'eks.amazonaws.com/role-arn: arn:aws:iam::111122223333:role/sealwatch',
       '- namespaces: [shop]',
+      'name: SEALWATCH_REGISTRY_CONFIG',
       'mountPath: /etc/registry',
       'mountPath: /etc/sealwatch',
     ]) {

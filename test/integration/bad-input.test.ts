@@ -315,6 +315,14 @@ describe('an ImageSignatureRequest', () => {
     });
   });
 
+  it('whose key Secret is missing goes on by itself when it is there (faults.md 50)', async () => {
+    await scenario.request('late', { images: [image.reference], sign: key('late') });
+    await scenario.waitForRequest('late', 'Ready', 'False', 'SecretNotFound');
+    await scenario.keySecret('late');
+    await scenario.waitForRequest('late', 'Ready', 'True');
+    await scenario.plane.ok(['delete', 'isr', 'late', '-n', scenario.id]);
+  });
+
   it('outside every grant names what would be needed', async () => {
     const elsewhere = `${scenario.id}-x`;
     await scenario.plane.ok(['create', 'namespace', elsewhere]);

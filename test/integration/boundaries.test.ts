@@ -22,7 +22,7 @@ describe('a tenant', () => {
     const request = await scenario.waitForRequest('grant', 'Stalled', 'True', 'NotGranted');
     const message = request.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
     expect(message).toContain(profileArn);
-    expect(message).toContain(`namespace ${scenario.id}`);
+    expect(message).toContain(`namespaces ${scenario.id}`);
     expect(scenario.aws.requests).toEqual([]);
 
     await scenario.writeGrants([

@@ -235,8 +235,9 @@ export function unrelatedKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 }
 
+/** Positive, and with no zero before it: encoders differ in what they make of one. */
 function serial(): string {
-  return Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)))
-    .toString('hex')
-    .replace(/^[89a-f]/, '7');
+  const bytes = Buffer.from(webcrypto.getRandomValues(new Uint8Array(8)));
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString('hex');
 }

@@ -27,6 +27,8 @@ export const TAG = {
 } as const;
 
 const MAX_OID_BYTES = 64;
+/** Values inside one value. Lists that may be longer (the entries of a CRL) are not read by `readChildren`. */
+const MAX_CHILDREN = 1_000;
 const TIME = /^(\d{2}|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
 /**
@@ -40,10 +42,11 @@ export function readDer(bytes: Uint8Array, tag: number, what: string): DerValue 
   return expectTag(value, tag, what);
 }
 
-/** The values inside a constructed value, in order. */
+/** The values inside a constructed value, in order: at most 1,000, for each takes a hundred times its two bytes. */
 export function readChildren(value: DerValue, what: string): readonly DerValue[] {
   const children: DerValue[] = [];
   for (let at = 0; at < value.content.length; ) {
+    if (children.length >= MAX_CHILDREN) throw derError(what, `more than ${MAX_CHILDREN} values`);
     const child = readAt(value.content, at, what);
     children.push(child);
     at += child.bytes.length;

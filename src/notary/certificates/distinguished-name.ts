@@ -19,6 +19,9 @@ export const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
   ['1.2.840.113549.1.9.1', 'E'],
 ]);
 
+/** A name may have a megabyte, and whoever pushes a signature chooses it: sentences about it are kept. */
+const MAX_SHOWN = 1_000;
+
 export interface NameAttribute {
   /** Short name, or the OID in dotted form. */
   readonly type: string;
@@ -42,13 +45,16 @@ export function decodeName(der: Uint8Array): readonly (readonly NameAttribute[])
 
 /**
  * Subject or issuer for people, as notation shows it: by RFC 4514, the last RDN of the encoding first
- * (`CN=signer,O=Acme,ST=WA,C=US`), control characters escaped. Never fails: it describes certificates that do.
+ * (`CN=signer,O=Acme,ST=WA,C=US`), control characters escaped, cut at 1,000 characters. Never fails: it describes
+ * certificates that do.
  */
 export function distinguishedNameOf(certificate: X509Certificate, which: 'subject' | 'issuer' = 'subject'): string {
   try {
     const { subjectDer, issuerDer } = parseCertificate(certificate);
     const rdns = decodeName(which === 'subject' ? subjectDer : issuerDer).toReversed();
-    return rdns.length === 0 ? '(empty name)' : rdns.map((rdn) => rdn.map(formatAttribute).join('+')).join(',');
+    if (rdns.length === 0) return '(empty name)';
+    const text = rdns.map((rdn) => rdn.map(formatAttribute).join('+')).join(',');
+    return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN - 3).toWellFormed()}...`;
   } catch (error) {
     if (error instanceof NotaryError) return '(unreadable name)';
     throw error;

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { NotaryError } from '../error.ts';
 import { distinguishedNameOf } from './distinguished-name.ts';
 import { parseCertificate } from './parsed-certificate.ts';
-import { authorityAlgorithmOf } from './signature-algorithm.ts';
+import { authorityAlgorithmOf, isUsableKey } from './signature-algorithm.ts';
 
 /** Whether the issuer's name is, byte for byte, the subject of the other certificate. */
 export function namesAsIssuer(certificate: X509Certificate, issuer: X509Certificate): boolean {
@@ -13,7 +13,8 @@ export function namesAsIssuer(certificate: X509Certificate, issuer: X509Certific
 export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   requireAcceptedAlgorithm(certificate);
   try {
-    return certificate.verify(issuer.publicKey);
+    const { publicKey } = issuer;
+    return isUsableKey(publicKey) && certificate.verify(publicKey);
   } catch {
     // Keys that OpenSSL cannot use at all.
     return false;

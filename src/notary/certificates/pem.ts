@@ -13,6 +13,11 @@ interface PemBlock {
 const BEGIN = '-----BEGIN ';
 const LABEL = /^[A-Z0-9 ]{1,40}$/;
 const MAX_PEM_BYTES = 1024 * 1024;
+/**
+ * Of one certificate; real ones have a few KiB. An envelope has room for one of 24 MiB, whose millions of values would
+ * take gigabytes of memory before its chain is found untrusted.
+ */
+export const MAX_CERTIFICATE_BYTES = 64 * 1024;
 const PRIVATE_KEYS: ReadonlySet<string> = new Set(['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY']);
 
 /**
@@ -41,6 +46,9 @@ export function parseCertificatesPem(pem: string): X509Certificate[] {
  * @throws NotaryError InvalidCertificate
  */
 export function parseCertificateDer(der: Uint8Array, what: string): X509Certificate {
+  if (der.length > MAX_CERTIFICATE_BYTES) {
+    throw invalidCertificate(`${what} has ${der.length} bytes: expected at most ${MAX_CERTIFICATE_BYTES}`);
+  }
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(der);

@@ -33,6 +33,22 @@ const KEY_TYPES: Readonly<Record<AuthorityAlgorithm['kind'], readonly string[]>>
   Ed25519: ['ed25519'],
 };
 
+/** An RSA key of an authority that is longer takes milliseconds to verify with, and is nobody's. */
+const MAX_MODULUS_BITS = 8192;
+/** The largest exponent that Go, and so notation, takes: with one as long as the modulus, each signature takes 20 ms. */
+const MAX_EXPONENT = 2n ** 31n - 1n;
+
+/**
+ * Whether signatures may be verified with a key: an RSA exponent is odd, more than one (with one, anybody can sign) and
+ * small, since whoever pushes a signature chooses its certificates and how many there are.
+ */
+export function isUsableKey({ asymmetricKeyType, asymmetricKeyDetails = {} }: KeyObject): boolean {
+  if (asymmetricKeyType !== 'rsa' && asymmetricKeyType !== 'rsa-pss') return true;
+  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails;
+  if (publicExponent < 3n || publicExponent % 2n === 0n || publicExponent > MAX_EXPONENT) return false;
+  return modulusLength <= MAX_MODULUS_BITS;
+}
+
 /** The algorithm that an identifier names, or undefined when signatures by it do not count. */
 export function authorityAlgorithmOf(identifier: AlgorithmIdentifier): AuthorityAlgorithm | undefined {
   return ACCEPTED.get(identifier.oid) ?? strictPss(identifier);
@@ -50,6 +66,7 @@ export function verifyByAuthority(
 ): boolean {
   const algorithm = authorityAlgorithmOf(identifier);
   if (algorithm === undefined || !KEY_TYPES[algorithm.kind].includes(key.asymmetricKeyType ?? '')) return false;
+  if (!isUsableKey(key)) return false;
   const pss =
     algorithm.kind === 'RSA-PSS'
       ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }

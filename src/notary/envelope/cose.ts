@@ -11,6 +11,7 @@ import {
   type EnvelopeFormat,
   MAX_ENVELOPE_BYTES,
   MAX_ENVELOPE_CERTIFICATES,
+  MAX_SIGNED_PART_BYTES,
   MEDIA_TYPE_COSE,
 } from './envelope.ts';
 import { checkHeaders, HEADER_SIGNING_AGENT, HEADER_TIMESTAMP_SIGNATURE } from './headers.ts';
@@ -28,6 +29,9 @@ function parseCose(bytes: Uint8Array): Envelope {
   if (!(unprotected instanceof Map)) throw malformed('C3', 'unprotected header: expected a map');
   if (!(payload instanceof Uint8Array))
     throw malformed('C1', 'payload: expected a byte string, not a detached payload');
+  if (protectedBytes.length > MAX_SIGNED_PART_BYTES || payload.length > MAX_SIGNED_PART_BYTES) {
+    throw malformed('A6', `protected header and payload: expected at most ${MAX_SIGNED_PART_BYTES} bytes each`);
+  }
   if (!(signature instanceof Uint8Array) || signature.length === 0) {
     throw malformed('C1', 'signature: expected a byte string that is not empty');
   }

@@ -13,6 +13,8 @@ export type SignatureAlgorithm = 'PS256' | 'PS384' | 'PS512' | 'ES256' | 'ES384'
 
 /** Longer envelopes are refused unread (notary.md A6). */
 export const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
+/** Of its payload, and of its protected header: what is signed names one artifact. Real ones have less than 4 KiB. */
+export const MAX_SIGNED_PART_BYTES = 1024 * 1024;
 /** Certificates that an envelope may carry: each is parsed. */
 export const MAX_ENVELOPE_CERTIFICATES = 16;
 

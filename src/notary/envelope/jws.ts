@@ -10,6 +10,7 @@ import {
   type EnvelopeFormat,
   MAX_ENVELOPE_BYTES,
   MAX_ENVELOPE_CERTIFICATES,
+  MAX_SIGNED_PART_BYTES,
   MEDIA_TYPE_JWS,
 } from './envelope.ts';
 import {
@@ -22,6 +23,8 @@ import {
   SIGNED_HEADERS,
 } from './headers.ts';
 
+/** In base64url. */
+const MAX_SIGNED_PART_LENGTH = Math.ceil((MAX_SIGNED_PART_BYTES * 4) / 3);
 const MEMBERS: ReadonlySet<string> = new Set(['payload', 'protected', 'header', 'signature']);
 const OWN_HEADERS: ReadonlySet<string> = new Set(['alg', 'cty', 'crit']);
 const UNPROTECTED_HEADERS: ReadonlySet<string> = new Set(['x5c', HEADER_TIMESTAMP_SIGNATURE, HEADER_SIGNING_AGENT]);
@@ -74,6 +77,9 @@ function parseMembers(bytes: Uint8Array): JsonObject {
 
 function base64Url(value: JsonValue | undefined, name: string): { readonly text: string; readonly bytes: Buffer } {
   if (typeof value !== 'string' || value === '') throw malformed('B1', `${name}: expected a string`);
+  if (value.length > MAX_SIGNED_PART_LENGTH) {
+    throw malformed('A6', `${name}: expected at most ${MAX_SIGNED_PART_BYTES} bytes`);
+  }
   const bytes = decodeBase64Url(value);
   if (bytes === undefined) throw malformed('B7', `${name}: expected base64url without padding`);
   return { text: value, bytes };

@@ -1,7 +1,9 @@
 import { NotaryError } from '../error.ts';
 import { quote } from '../quote.ts';
+import { foldCase } from '../strict-json.ts';
 import { checkTrustedIdentities } from './identity.ts';
 import { applyOverrides, isLevel } from './levels.ts';
+import { canonicalScope } from './scope.ts';
 import type {
   Statement,
   TrustPolicyDocument,
@@ -16,6 +18,15 @@ const IPV6_REGISTRY = /^\[[0-9A-Fa-f:]{2,39}\](?::\d{1,5})?$/;
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const STORE = /^(ca|signingAuthority|tsa):([A-Za-z0-9_.-]+)$/;
 const MAX_SCOPE_LENGTH = 512;
+const DOCUMENT_FIELDS = ['version', 'trustPolicies'] as const;
+const STATEMENT_FIELDS = [
+  'name',
+  'registryScopes',
+  'signatureVerification',
+  'trustStores',
+  'trustedIdentities',
+] as const satisfies (keyof TrustPolicyStatementDocument)[];
+const VERIFICATION_FIELDS = ['level', 'override', 'verifyTimestamp'] as const;
 
 /**
  * Reads a trust policy document (notary.md F).
@@ -23,6 +34,7 @@ const MAX_SCOPE_LENGTH = 512;
  */
 export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonly Statement[] {
   if (!isObject(document)) throw invalid('F1', 'expected a document with version and trustPolicies');
+  refuseMisspeltFields(document, DOCUMENT_FIELDS, '');
   if (document.version !== '1.0') {
     throw invalid('F1', `version: expected "1.0"; found ${show(document.version)}`);
   }
@@ -40,6 +52,7 @@ export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonl
         : `statement ${quote(statement.name)}`;
     if (typeof statement.name !== 'string' || statement.name === '')
       throw invalid('F1', `${label}.name: expected a name; found ${show(statement.name)}`);
+    refuseMisspeltFields(statement, STATEMENT_FIELDS, `${label}: `);
     if (names.has(statement.name)) throw invalid('F1', `${label}: the name stands twice; rename one`);
     names.add(statement.name);
     for (const scope of checkScopes(statement.registryScopes, label)) {
@@ -52,11 +65,22 @@ export function parseTrustPolicyDocument(document: TrustPolicyDocument): readonl
   });
 }
 
-/** The statement for `registry/repository`: an exact scope, else `*`, else none (F2). */
+/** Notation reads a field in any case: here it would be ignored, and what was meant to be enforced only logged. */
+function refuseMisspeltFields(object: object, fields: readonly string[], label: string): void {
+  const folded = new Map(fields.map((field) => [foldCase(field), field]));
+  for (const key of Object.keys(object)) {
+    const meant = fields.includes(key) ? undefined : folded.get(foldCase(key));
+    if (meant !== undefined) throw invalid('F1', `${label}expected the field ${meant}; found ${quote(key)}`);
+  }
+}
+
+/** The statement for `registry/repository`: an exact scope, else the same in another spelling, else `*`, else none (F2). */
 export function selectStatement(statements: readonly Statement[], repository: string): Statement | undefined {
+  const canonical = canonicalScope(repository);
   return (
-    statements.find((statement) => statement.registryScopes.includes(repository)) ??
-    statements.find((statement) => statement.registryScopes.includes('*'))
+    statements.find(({ registryScopes }) => registryScopes.includes(repository)) ??
+    statements.find(({ registryScopes }) => registryScopes.some((scope) => canonicalScope(scope) === canonical)) ??
+    statements.find(({ registryScopes }) => registryScopes.includes('*'))
   );
 }
 
@@ -64,6 +88,7 @@ function parseStatement(statement: TrustPolicyStatementDocument, label: string):
   if (!isObject(statement.signatureVerification)) {
     throw invalid('F7', `${label}: signatureVerification: expected an object with level; found none`);
   }
+  refuseMisspeltFields(statement.signatureVerification, VERIFICATION_FIELDS, `${label}: signatureVerification: `);
   const { level, override = {}, verifyTimestamp = 'always' } = statement.signatureVerification;
   if (typeof level !== 'string' || !isLevel(level)) {
     throw invalid(

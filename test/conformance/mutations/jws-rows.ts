@@ -159,6 +159,13 @@ export const JWS_MUTATIONS: readonly Mutation[] = mutationsOf(
       /differs from .*timestampSignature only in case/,
       { kind: 'full' },
     ],
+    [
+      'B1',
+      'the timestamp with a long s, which is an s to parsers that fold case by Unicode',
+      unsigned(swap('timestampSignature', 'time\u017ftampSignature')),
+      /differs from .*timestampSignature only in case/,
+      { kind: 'full' },
+    ],
     // B1, B2: the protected header's JSON
     ['B1', 'alg twice', signed(swap('{', '{"alg":"none",')), /protected header has the key "alg" twice/],
     [

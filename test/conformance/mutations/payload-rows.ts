@@ -117,6 +117,12 @@ export const PAYLOAD_MUTATIONS: readonly Mutation[] = mutationsOf([
     text(swap('"digest"', '"Digest":"x","digest"')),
     /"Digest", which differs .* only in case/,
   ],
+  [
+    'B1',
+    'the digest with a long s too, which is an s to parsers that fold case by Unicode',
+    text(swap('"digest"', '"dige\u017ft":"x","digest"')),
+    /"dige\\u017ft", which differs .* only in case/,
+  ],
   ['B1', 'the size twice', text(swap('"size"', '"size":1,"size"')), /payload has the key "size" twice/],
   [
     'B1',

@@ -92,6 +92,11 @@ describe('what the Signer plugin accepts', () => {
     expect(plugin.refuse(envelopeWith(attributes, rest))).toContain(named);
   });
 
+  it('tells what anybody may have pushed without characters that move a cursor, and cut', () => {
+    const job = `\u009b2J\u202e${'x'.repeat(1_000)}`;
+    expect(plugin.refuse(envelopeWith({ [JOB_ATTRIBUTE]: job }))).toMatch(/; found " 2J x{150,200}…$/);
+  });
+
   it('is not a signature without an authentic signing time', () => {
     const { authenticSigningTime: _left, ...rest } = envelopeWith();
     expect(plugin.refuse(rest)).toContain('authentic signing time');

@@ -55,6 +55,17 @@ describe('credentials stay with their registry (faults.md 29)', () => {
     expect(registry.requests.at(-1)).toBe('GET /moved (auth)');
   });
 
+  it('and go to no place of tokens over plain HTTP, unless its host is listed for that', async () => {
+    const tokens = await start((_request, response) => answer(response, 200, '{"token":"t"}'));
+    const registry = await start((_request, response) =>
+      answer(response, 401, '', { 'www-authenticate': `Bearer realm="http://${tokens.host}/token"` }),
+    );
+    const client = clientOf({ credentials: BASIC, hosts: [registry.host] });
+    const error = await failureOf(client.fetchBlob(imageAt(registry), BLOB, 1_000, signal()));
+    expect(error.code).toBe('PlainHTTPRefused');
+    expect(tokens.requests).toEqual([]);
+  });
+
   it('and a redirect to a host that is not listed for plain HTTP is refused', async () => {
     const elsewhere = await start((_request, response) => answer(response, 200, CONTENT));
     const registry = await start((_request, response) =>

@@ -72,6 +72,14 @@ describe('listing signatures', () => {
     expect((await promise).signatures[0]).not.toHaveProperty('annotations');
   });
 
+  it('keeps no artifact type of a list, and takes a media type longer than any for none: lists are kept (A6)', async () => {
+    const long = entry(2, { mediaType: `application/${'x'.repeat(244)}` });
+    const listed = index(entry(1, { mediaType: `application/${'x'.repeat(243)}` }), long, entry(3));
+    const { promise } = await list((_request, response) => answer(response, 200, listed, { 'content-type': INDEX }));
+    expect((await promise).signatures.map(({ digest }) => digest)).toEqual([entry(1).digest, entry(3).digest]);
+    expect((await promise).signatures[0]).not.toHaveProperty('artifactType');
+  });
+
   it('reads no page beyond the limit (A7; faults.md 30)', async () => {
     let page = 0;
     const { promise, registry } = await list((_request, response) => {
@@ -189,6 +197,11 @@ describe('reading a listed signature', () => {
     const descriptor = { mediaType: options.listedAs ?? MANIFEST, digest: digestOf(body), size: body.length };
     return fetchSignature(clientOf(), imageAt(registry, SUBJECT.digest), SUBJECT, descriptor, signal());
   }
+
+  it('what it is listed as is told without characters that move a cursor, and cut', async () => {
+    const failure = await failureOf(read(good, { listedAs: `a\u001b[2J\u009b2J\u202e\n${'x'.repeat(200)}` }));
+    expect(failure.message).toMatch(/listed as a \[2J 2J x{80,100}…, its manifest names another mediaType/);
+  });
 
   it('the content, once its digest holds, beats a Content-Type that some proxy changed', async () => {
     expect((await read(good, { contentType: 'text/plain' })).mediaType).toBe('application/jose+json');

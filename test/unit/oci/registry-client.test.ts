@@ -115,11 +115,12 @@ describe('resolving', () => {
     expect((await failureOf(clientOf().resolve(imageAt(registry), signal()))).code).toBe('TooLarge');
   });
 
-  it.each(['md5:d41d8cd98f00b204e9800998ecf8427e', 'sha256:short'])(
-    'refuses the digest %s, wherever it came from: content chooses no weak hash (A6)',
+  it.each(['md5:d41d8cd98f00b204e9800998ecf8427e', 'sha256:short', '../../../../../api/v1/users'])(
+    'refuses the digest %s, wherever it came from, and asks for nothing: it chooses neither hash nor path (A6)',
     async (digest) => {
       const registry = await start((_request, response) => answer(response, 200, '', { 'content-type': MANIFEST }));
       expect((await failureOf(clientOf().resolve(imageAt(registry, digest), signal()))).code).toBe('InvalidReference');
+      expect(registry.requests).toEqual([]);
     },
   );
 

@@ -44,6 +44,16 @@ describe('metrics stay bounded', () => {
     );
   });
 
+  it('and the statuses that they answer with: those without a meaning are one', async () => {
+    const metrics = new Metrics();
+    for (let status = 100; status < 1_000; status += 1) metrics.registryRequest('r', 'manifest', String(status));
+    metrics.registryRequest('r', 'manifest', 'Timeout');
+    const text = await metrics.text();
+    expect(series(text, 'sealwatch_registry_requests_total').length).toBeLessThan(30);
+    for (const outcome of ['200', '404', '429', '503', 'Timeout', 'other status'])
+      expect(text).toContain(`outcome="${outcome}"`);
+  });
+
   it('expiries up to a bound, and none of an image that is forgotten', async () => {
     const metrics = new Metrics();
     let verdicts = Array.from({ length: 5_010 }, (_, n): readonly [string, ImageVerdict] => [

@@ -39,7 +39,20 @@ describe('createPolicySet', () => {
     ]);
     expect(set.select('r.example/team/app')?.name).toBe('team/app');
     expect(set.select('r.example/team/app2')?.name).toBe('all/any');
-    expect(set.select('R.example/team/app')?.name).toBe('all/any');
+    expect(set.select('r.example/team/App')?.name).toBe('all/any');
+  });
+
+  it("a scope holds for every spelling of its host; of two, the older object's (notary.md F2; faults.md 48)", () => {
+    const set = createPolicySet([
+      policy('star', '2026-01-01T00:00:00Z', statement('lax', '*')),
+      policy('younger', '2026-01-03T00:00:00Z', statement('b', 'Registry.example.com/app')),
+      policy('older', '2026-01-02T00:00:00Z', statement('a', 'registry.example.com:443/app')),
+      policy('broken', '2026-01-04T00:00:00Z', { ...statement('c', 'Other.example.com/app'), trustStores: ['x'] }),
+    ]);
+    expect(applies(set, 'registry.example.com/app')).toBe('older/a');
+    expect(applies(set, 'registry.example.com:0443/app')).toBe('older/a');
+    expect(applies(set, 'registry.example.com:5000/app')).toBe('star/lax');
+    expect(set.select('other.example.com:443/app')).toMatchObject({ kind: 'invalid', name: 'broken/c' });
   });
 
   it('no statement applies where no scope does (notary.md F2)', () => {

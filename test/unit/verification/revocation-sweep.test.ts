@@ -153,6 +153,21 @@ describe('RevocationSweep', () => {
     expect(world.told).toEqual([['a', 'b']]);
   });
 
+  it('a user that comes while the answer changes is told, once: it may have been given the old one (faults.md 45)', async () => {
+    await world.use('a', 1);
+    expect(await world.ask(1)).toBe('good');
+    world.answer = 'revoked';
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+    expect(world.told).toEqual([['a']]);
+    // What was asked above is only now said to matter.
+    world.sweep.setUses('b', [job(1)]);
+    world.sweep.setUses('b', [job(1)]);
+    expect(world.told).toEqual([['a'], ['b']]);
+    await vi.advanceTimersByTimeAsync(10 * INTERVAL_MS);
+    world.sweep.setUses('c', [job(1)]);
+    expect(world.told).toEqual([['a'], ['b']]);
+  });
+
   it('throttled: any old answer stands, nobody is told, and the sweep stretches (faults.md 46)', async () => {
     await world.use('a', 1);
     world.answer = 'throttled';

@@ -43,6 +43,19 @@ describe('VerdictStore', () => {
     expect(store.update(KEY, evaluation('Expired', 4, dated)).cause?.since).toBe('2025-01-01T00:00:00Z');
   });
 
+  it('a verification that was begun before the one that gave the verdict comes too late (faults.md 45)', () => {
+    const store = new VerdictStore();
+    const revoked = { cause: { reason: 'SigningJobRevoked', message: '' } } as const;
+    store.update(KEY, evaluation('Trusted', 1, { startedAt: 100 }));
+    store.update(KEY, evaluation('Revoked', 2, { startedAt: 300, ...revoked }));
+    // It saw the signature before it was revoked, and then waited for a slow registry.
+    expect(store.update(KEY, evaluation('Trusted', 3, { startedAt: 200 })).verdict).toBe('Revoked');
+    expect(store.get(KEY)?.verdict).toBe('Revoked');
+    expect(store.update(KEY, evaluation('Trusted', 4, { startedAt: 300 })).verdict).toBe('Trusted');
+    store.delete(KEY);
+    expect(store.update(KEY, evaluation('Unknown', 5, { startedAt: 50 })).verdict).toBe('Unknown');
+  });
+
   it('tells only what a person would see change', () => {
     const store = new VerdictStore();
     const told: string[] = [];

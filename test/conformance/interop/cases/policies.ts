@@ -6,8 +6,12 @@ export interface PolicyCase {
   readonly rule: string;
   /** May be no document at all: whatever JSON can say. */
   readonly document: unknown;
-  /** Statement that applies to this `registry/repository`; undefined where none does. */
-  readonly applies?: { readonly to: string; readonly statement: string | undefined };
+  /** Statement that applies to this `registry/repository`; undefined where none does. Theirs only where it is another. */
+  readonly applies?: {
+    readonly to: string;
+    readonly statement: string | undefined;
+    readonly theirs?: { readonly statement: string | undefined };
+  };
   readonly expected:
     | { readonly kind: 'accepted' | 'refused' }
     | Omit<Extract<Case['expected'], { kind: 'stricter' }>, 'at' | 'says'>
@@ -143,13 +147,20 @@ export const POLICIES: readonly PolicyCase[] = [
     applies: { to: 'registry.example/acme', statement: undefined },
     expected: ACCEPTED,
   },
-  {
-    name: 'scopes are compared with regard to case',
+  // Whoever runs an image chooses how its host is spelt: another spelling leads to no other, laxer statement here.
+  ...['Registry.Example/app', 'registry.example:443/app'].map((spelt) => ({
+    name: `${spelt} is a scope of the same repository`,
     rule: 'F2',
-    document: documentOf(statementOf({ registryScopes: ['Registry.Example/app'] })),
-    applies: { to: 'registry.example/app', statement: undefined },
+    document: documentOf(statementOf({ name: 'exact', registryScopes: [spelt] })),
+    applies: { to: 'registry.example/app', statement: 'exact', theirs: { statement: undefined } },
     expected: ACCEPTED,
-  },
+  })),
+  statement(
+    'a field in other case',
+    'F1',
+    { signatureVerification: { level: 'audit', Override: { revocation: 'enforce' } } },
+    stricter('Go reads fields in any case; where others ignore them, what was to be enforced is only logged'),
+  ),
   // Stores.
   statement('no trust stores', 'F3', { trustStores: [] }),
   store('acme'),

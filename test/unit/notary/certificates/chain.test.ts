@@ -206,6 +206,7 @@ describe('a chain is refused for', () => {
       /1\.3\.132\.0\.10/,
     ],
     ['P-256 by explicit parameters', explicitCurve, /not given by its OID/],
+    ['a point that is not on its curve', offCurve, /cannot be decoded/],
     [
       'DSA',
       () => generateKeyPairSync('dsa', { modulusLength: 1024, divisorLength: 160 }).publicKey,
@@ -354,4 +355,11 @@ function tampered(certificate: X509Certificate): X509Certificate {
   const raw = Buffer.from(certificate.raw);
   raw.writeUInt8(raw.readUInt8(raw.length - 1) ^ 1, raw.length - 1);
   return new X509Certificate(raw);
+}
+
+/** A key of P-256 that no library would make. */
+function offCurve(): KeyObject {
+  const info = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' });
+  info.writeUInt8(info.readUInt8(info.length - 1) ^ 1, info.length - 1);
+  return { export: () => info } as unknown as KeyObject;
 }

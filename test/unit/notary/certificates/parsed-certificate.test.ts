@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { createHash, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { describe, expect, it } from 'vitest';
+import { readExtensions } from '../../../../src/notary/certificates/parsed-certificate.ts';
 import { checkChain, distinguishedNameOf, NotaryError, parseCertificate } from '../../../../src/notary/index.ts';
+import { NULL, octets, oid, sequence } from '../../../support/der.ts';
 import { createChain, leafExtensions } from '../../../support/pki.ts';
 import { decided, envelopeOf, VALIDITY, verify } from '../harness.ts';
 
@@ -80,6 +82,14 @@ describe('a well-signed certificate is refused for an extension that is not DER'
     const made = await createChain({ leafExtensions: [usage, usage] });
     expect(() => checkChain(made.certificates, 'codeSigning')).toThrow(/2\.5\.29\.15 stands twice/);
   });
+});
+
+it('values behind the list of extensions are refused: another reader may take them for more (E2, H3, H4)', () => {
+  const list = sequence(sequence(oid('1.2.3.4'), octets(NULL)));
+  const read = (...parts: readonly Buffer[]) =>
+    readExtensions({ tag: 0xa0, bytes: Buffer.alloc(0), content: Buffer.concat(parts) });
+  expect(read(list).size).toBe(1);
+  expect(() => read(list, list)).toThrow(/values follow them/);
 });
 
 it('a certificate that names two different signature algorithms is refused (E2)', () => {

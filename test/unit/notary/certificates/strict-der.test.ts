@@ -3,6 +3,10 @@ import { requireStrictDer } from '../../../../src/notary/certificates/strict-der
 import { boolean, der, integer, NULL, octets, sequence, setOf } from '../../../support/der.ts';
 
 const nested = (depth: number): Buffer => (depth === 0 ? NULL : sequence(nested(depth - 1)));
+const nulls = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => NULL));
+/** So many values in all: itself, its twenty children, and what is left in the first. */
+const values = (count: number): Buffer =>
+  sequence(sequence(nulls(count - 19_021)), ...Array.from({ length: 19 }, () => sequence(nulls(1_000))));
 
 describe('strict DER (I)', () => {
   it.each([
@@ -12,7 +16,8 @@ describe('strict DER (I)', () => {
     ],
     ['what context tags hold', sequence(der(0xa0, sequence()), der(0x80, Buffer.from([1, 2])))],
     ['38 levels', sequence(nested(38))],
-    ['20,000 values', sequence(Buffer.concat(Array.from({ length: 19_999 }, () => NULL)))],
+    ['20,000 values', values(20_000)],
+    ['1,000 values in one', sequence(nulls(1_000))],
   ])('takes %s', (_name, bytes) => {
     expect(Buffer.from(requireStrictDer(bytes, 'it').bytes).equals(bytes)).toBe(true);
   });
@@ -33,7 +38,8 @@ describe('strict DER (I)', () => {
     ['an INTEGER with a zero too many', sequence(integer(Buffer.from([0, 1]))), /not minimal/],
     ['a negative INTEGER with an octet too many', sequence(integer(Buffer.from([0xff, 0x80]))), /not minimal/],
     ['41 levels', sequence(nested(40)), /more than 40 levels/],
-    ['20,001 values', sequence(Buffer.concat(Array.from({ length: 20_000 }, () => NULL))), /more than 20000 values/],
+    ['20,001 values', values(20_001), /more than 20000 values/],
+    ['1,001 values in one', sequence(nulls(1_001)), /more than 1000 values/],
   ])('refuses %s', (_name, bytes, reason) => {
     expect(() => requireStrictDer(bytes, 'it')).toThrow(expect.objectContaining({ code: 'InvalidCertificate' }));
     expect(() => requireStrictDer(bytes, 'it')).toThrow(reason);

@@ -104,6 +104,13 @@ describe('a COSE envelope is refused for', () => {
     expect(() => parseEnvelope(bytes.subarray(0, 32 * 1024 * 1024), MEDIA_TYPE_COSE)).toThrow(/too many terminals/);
   });
 
+  it('a payload or a protected header of more than 1 MiB, unread (A6)', () => {
+    const junk = 'x'.repeat(1024 * 1024);
+    const payload = JSON.stringify({ targetArtifact: SUBJECT, junk });
+    for (const bytes of [envelopeOf({ payload }), envelopeOf({ protected: set('junk', junk) })])
+      expect(() => parseEnvelope(bytes, MEDIA_TYPE_COSE)).toThrow(/expected at most 1048576 bytes each/);
+  });
+
   it('a certificate that is none, as an error of the envelope (C3)', () => {
     const bytes = envelopeOf({ unprotected: () => new Map([[33, [Buffer.from('x')]]]) });
     let error: unknown;

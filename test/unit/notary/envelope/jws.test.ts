@@ -48,6 +48,14 @@ describe('a JWS envelope is refused for', () => {
     expect((await verify(bytes.subarray(1))).decisive?.reason).toMatch(/not JSON/);
   });
 
+  it('a payload or a protected header of more than 1 MiB, unread (A6)', async () => {
+    const junk = 'x'.repeat(1024 * 1024);
+    const payload = JSON.stringify({ targetArtifact: SUBJECT, junk });
+    expect((await verify(envelopeOf({ payload }))).decisive?.reason).toMatch(/payload: expected at most 1048576 bytes/);
+    const outcome = await verify(envelopeOf({ protected: set({ junk }) }));
+    expect(outcome.decisive?.reason).toMatch(/protected: expected at most 1048576 bytes/);
+  });
+
   it.each(['[]', 'null', '"x"', '1'])('a payload that is %s (B7)', async (payload) => {
     expect((await verify(envelopeOf({ payload }))).decisive?.reason).toMatch(/payload: expected an object/);
   });

@@ -132,4 +132,9 @@ describe('a distinguished name for people', () => {
     const { certificates } = await createChain({ length: 1, subject: 'C=US,ST=WA,O=a\u001b[2Jb\u202ec' });
     expect(certificates.map((c) => distinguishedNameOf(c))).toEqual(['O=a\\1b[2Jb\\e2\\80\\aec,ST=WA,C=US']);
   });
+
+  it('is shown up to 1,000 characters: a signature that anybody pushed may have a name of a megabyte', async () => {
+    const { certificates } = await createChain({ length: 1, subject: `C=US,ST=WA,O=${'x'.repeat(20_000)}` });
+    expect(certificates.map((c) => distinguishedNameOf(c))).toEqual([`O=${'x'.repeat(995)}...`]);
+  });
 });

@@ -51,6 +51,12 @@ describe('a trust policy document is refused for', () => {
     ['F1', 'null', null, /expected a document/],
     [
       'F1',
+      'a field of the document in other case',
+      { version: '1.0', TrustPolicies: [], trustPolicies: [statement()] },
+      /expected the field trustPolicies; found "TrustPolicies"/,
+    ],
+    [
+      'F1',
       'a statement that is text',
       { version: '1.0', trustPolicies: ['x'] },
       /trustPolicies\[0\]: expected a statement; found "x"/,
@@ -70,6 +76,24 @@ describe('a trust policy document is refused for', () => {
     ],
     ['F1', 'an empty name', [statement({ name: '' })], /trustPolicies\[0\]\.name/],
     ['F1', 'a name twice', [statement(), other({ name: 'acme' })], /"acme": the name stands twice/],
+    [
+      'F1',
+      'a field in other case, which notation reads and would here be ignored',
+      [statement({ TrustedIdentities: [] })],
+      /"acme": expected the field trustedIdentities; found "TrustedIdentities"/,
+    ],
+    [
+      'F1',
+      'an override in other case',
+      [verification({ level: 'audit', Override: { revocation: 'enforce' } })],
+      /signatureVerification: expected the field override; found "Override"/,
+    ],
+    [
+      'F1',
+      'a field with a long s, as Go folds case',
+      [verification({ 'verifyTime\u017ftamp': 'always' })],
+      /expected the field verifyTimestamp; found "verifyTime\\u017ftamp"/,
+    ],
     ['F2', 'no scopes', [statement({ registryScopes: [] })], /registryScopes: expected a list of at least one/],
     ['F2', 'scopes that are text', [statement({ registryScopes: '*' })], /expected a list/],
     ['F2', 'scopes that are absent', [statement({ registryScopes: undefined })], /expected a list/],
@@ -310,6 +334,44 @@ describe('the statement that applies (notary.md F2)', () => {
     ['docker.io/library/nginx', 'star'],
   ])('for %s is %s', (repository, expected) => {
     expect(selectStatement(statements, repository)?.name).toBe(expected);
+  });
+
+  const spelt = parse(
+    statement({ name: 'star', registryScopes: ['*'] }),
+    statement({
+      name: 'exact',
+      registryScopes: ['registry.acme.io/app', 'Upper.acme.io/app', 'port.acme.io:5000/app', 'tls.acme.io:443/app'],
+    }),
+    statement({ name: 'hub', registryScopes: ['docker.io/nginx', 'index.docker.io/acme/app', '[2001:db8::1]/app'] }),
+  );
+  it.each([
+    ['registry.acme.io:443/app', 'exact'],
+    ['registry.acme.io:0443/app', 'exact'],
+    ['Registry.ACME.io:443/app', 'exact'],
+    ['registry.acme.io:4433/app', 'star'],
+    ['registry.acme.io:443/App', 'star'],
+    ['upper.acme.io/app', 'exact'],
+    ['port.acme.io:05000/app', 'exact'],
+    ['port.acme.io/app', 'star'],
+    ['tls.acme.io/app', 'exact'],
+    ['docker.io/library/nginx', 'hub'],
+    ['registry-1.docker.io/library/nginx', 'hub'],
+    ['docker.io/acme/app', 'hub'],
+    ['[2001:db8::1]:443/app', 'hub'],
+    ['[2001:db8::1]:5000/app', 'star'],
+  ])(
+    'for %s is %s, however the same host is spelt: nobody slips past a scope to a laxer one',
+    (repository, expected) => {
+      expect(selectStatement(spelt, repository)?.name).toBe(expected);
+    },
+  );
+
+  it('is the one with the very spelling, where a policy has two', () => {
+    const two = parse(
+      statement({ name: 'first', registryScopes: ['registry.acme.io:443/app'] }),
+      statement({ name: 'second', registryScopes: ['registry.acme.io/app'] }),
+    );
+    expect(selectStatement(two, 'registry.acme.io/app')?.name).toBe('second');
   });
 
   it('is none where no scope matches and there is no star', () => {
