@@ -1,5 +1,6 @@
 import {
   CancelSigningProfileCommand,
+  GetSigningProfileCommand,
   ListSigningProfilesCommand,
   PutSigningProfileCommand,
   RevokeSigningProfileCommand,
@@ -68,6 +69,18 @@ export class SignerAdmin {
     if (arn === undefined || profileVersionArn === undefined)
       throw new AwsError('Unavailable', `PutSigningProfile with ${name}: expected the ARNs of the profile; found none`);
     return { arn, versionArn: profileVersionArn };
+  }
+
+  /** Finds one of the account's profiles by its name. */
+  async describeProfile(name: string, signal: AbortSignal): Promise<{ readonly arn: string }> {
+    const command = new GetSigningProfileCommand({ profileName: name });
+    const { arn } = await this.#clients.call(
+      { ...this.#subject('GetSigningProfile', name), send: (client, options) => client.send(command, options) },
+      signal,
+    );
+    if (arn === undefined)
+      throw new AwsError('Unavailable', `GetSigningProfile with ${name}: expected the profile's ARN; found none`);
+    return { arn };
   }
 
   /** The account's profiles for container images. @param all cancelled and revoked ones too */

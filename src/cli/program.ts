@@ -8,6 +8,7 @@ import { listCommand } from './list.ts';
 import { type PolicyOptions, policyCheckCommand, policyImportCommand, policyShowCommand } from './policy.ts';
 import { type SignOptions, signCommand } from './sign.ts';
 import type { SignaturesOptions } from './signatures.ts';
+import { addSigner } from './signer-program.ts';
 import { type VerifyOptions, verifyCommand } from './verify.ts';
 import { quote } from './words.ts';
 
@@ -78,6 +79,7 @@ function usageFailure({ code, message }: CommanderError, argv: readonly string[]
 function helpCommand([command = '', subcommand = '']: readonly string[]): string {
   if (command === 'policy')
     return `sealwatch policy ${['check', 'show', 'import'].includes(subcommand) ? `${subcommand} ` : ''}--help`;
+  if (command === 'signer') return `sealwatch signer ${subcommand === 'profile' ? 'profile ' : ''}--help`;
   return `sealwatch ${['verify', 'sign', 'inspect', 'list'].includes(command) ? `${command} ` : ''}--help`;
 }
 
@@ -86,6 +88,8 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
   program
     .description('Signs container images, verifies them, and tells why they are trusted or not (Notary Project)')
     .version(VERSION, '-V, --version')
+    // `signer profile revoke` has a --version of its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -108,6 +112,7 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
   look('inspect', 'show what the signatures of an image say, without judging them', inspectCommand);
   look('list', 'list the signatures of an image', listCommand);
   addPolicy(program, io, done);
+  addSigner(program, io, done);
   program
     .command('operator')
     .description('run the Kubernetes operator; sealwatch operator --help lists its flags')
