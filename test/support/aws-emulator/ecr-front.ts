@@ -71,8 +71,16 @@ export async function startEcrFront(aws: AwsEmulator, registry: string): Promise
       action = actions.join(',');
       if (host === PUBLIC) {
         principal = bearerOf(request, bearers);
-        if (principal === undefined && request.method !== 'GET' && request.method !== 'HEAD')
-          throw new Refusal(403, 'DENIED', 'Not Authorized');
+        if (request.method !== 'GET' && request.method !== 'HEAD') {
+          if (principal === undefined) throw new Refusal(403, 'DENIED', 'Not Authorized');
+          // Behind the alias of a public registry is its account; here it is whoever pushes.
+          const [, ...name] = repository.split('/');
+          const resource = `arn:aws:ecr-public::${principal.accountId}:repository/${name.join('/')}`;
+          aws.identities.authorize(
+            principal,
+            actions.map((one) => ({ action: one.replace('ecr:', 'ecr-public:'), resource })),
+          );
+        }
       } else {
         const [, account = '', region = ''] = PRIVATE.exec(host) ?? [];
         if (account === '') throw new Refusal(404, 'NAME_UNKNOWN', `The emulator has no registry ${host}`);

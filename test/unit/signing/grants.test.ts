@@ -39,6 +39,14 @@ describe('a signing grant', () => {
     ['no other registry', { ...ASK, repository: 'evil.test/registry.example.com/shop/web' }, false],
     ['no role that it does not name', { ...ASK, roleArns: ['arn:aws:iam::111122223333:role/sign'] }, false],
     ['a namespace by its labels', PLATFORM, true],
+    [
+      'several roles, one of which it does not name',
+      {
+        ...PLATFORM,
+        roleArns: ['arn:aws:iam::111122223333:role/sign', 'arn:aws:iam::111122223333:role/other'],
+      },
+      false,
+    ],
     ['a role that it names', { ...PLATFORM, roleArns: ['arn:aws:iam::111122223333:role/sign'] }, true],
     [
       'no namespace that an expression leaves out',
