@@ -27,6 +27,8 @@ export interface Config {
   readonly trustStoreRefreshMs: number;
   readonly registryConfigFile?: string;
   readonly registryCAFile?: string;
+  /** Namespaces whose pods' pull secrets are read. */
+  readonly pullSecrets: 'none' | 'all' | readonly string[];
   readonly plainHTTPHosts: readonly string[];
   readonly allowAddresses: readonly string[];
   /** An answer of a certificate authority is asked for again in this time, although it may stand for longer. */
@@ -89,6 +91,13 @@ const SETTINGS = [
   },
   { flag: 'registry-config', value: 'FILE', help: "a Docker config.json with the operator's own registry credentials" },
   { flag: 'registry-ca', value: 'FILE', help: "PEM certificates of private CAs of registries, beside the system's" },
+  {
+    flag: 'pull-secrets',
+    value: 'none|all|NAMESPACE',
+    list: true,
+    fallback: 'none',
+    help: "whose pods' image pull secrets (their own and their ServiceAccounts') may be read to verify what they run",
+  },
   { flag: 'plain-http-hosts', value: 'HOST[:PORT]', list: true, help: 'registries that are spoken to over plain HTTP' },
   {
     flag: 'allow-addresses',
@@ -208,6 +217,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     optional('registry-ca'),
     optional('config'),
   ];
+  const pullSecrets = list('pull-secrets', parseNamespace);
   const revocationCacheDir = optional('revocation-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
@@ -220,6 +230,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     trustStoreRefreshMs: read('trust-store-refresh', (text) => duration(text, 1_000)),
     ...(registryConfigFile === undefined ? {} : { registryConfigFile }),
     ...(registryCAFile === undefined ? {} : { registryCAFile }),
+    pullSecrets: named(given.get('pull-secrets')?.from ?? '', () => parsePullSecrets(pullSecrets)),
     plainHTTPHosts: list('plain-http-hosts', parseHost),
     allowAddresses: list('allow-addresses', parseCidr),
     revocationRefreshMs: read('revocation-refresh', (text) => duration(text, 1_000)),
@@ -269,6 +280,14 @@ function parseListenAddress(text: string): Config['listenAddress'] {
 function parseNamespace(text: string): string {
   if (!/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw expected('the name of a namespace', text);
   return text;
+}
+
+function parsePullSecrets(names: readonly string[]): Config['pullSecrets'] {
+  const word = names.find((name) => name === 'none' || name === 'all');
+  if (word !== undefined && names.length > 1)
+    throw new ConfigError(`expected none or all alone, or names of namespaces; found ${word} beside others`);
+  if (word !== undefined) return word === 'all' ? 'all' : 'none';
+  return names.length === 0 ? 'none' : names;
 }
 
 function parseHost(text: string): string {

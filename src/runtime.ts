@@ -11,9 +11,11 @@ import type { Config } from './config.ts';
 import { createCertificateServices } from './controllers/certificate-services.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { ImageController } from './controllers/image.ts';
-import { ImageSignatureRequestController, requestOfSweepUser } from './controllers/image-signature-request.ts';
+import { ImageSignatureRequestController } from './controllers/image-signature-request.ts';
 import { PodController } from './controllers/pod.ts';
-import { createRegistryClients } from './controllers/registry-clients.ts';
+import { PullCredentials } from './controllers/pull-credentials.ts';
+import { createRegistryClients, OPERATOR } from './controllers/registry-clients.ts';
+import { requestOfSweepUser } from './controllers/request-names.ts';
 import { TrustPolicyController } from './controllers/trust-policy.ts';
 import { TrustStoreController } from './controllers/trust-store.ts';
 import {
@@ -28,6 +30,7 @@ import {
   WorkQueue,
 } from './kubernetes/index.ts';
 import { createRevocationChecker, createTimestampVerifier } from './notary/index.ts';
+import { chainCredentials } from './oci/index.ts';
 import type { Metrics } from './reporting/index.ts';
 import { GrantsFile } from './signing/grants-file.ts';
 import {
@@ -250,17 +253,34 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     runningReferences: (key) => workloads.referencesOf(key),
     onReleased: (key) => imageQueue.add(key),
   });
+  const pullCredentials = new PullCredentials({
+    allowed: config.pullSecrets,
+    kubernetes: client,
+    podsOf: (key) => workloads.podsOf(key),
+    pods,
+  });
   const imageController = new ImageController({
     verifier,
     verdicts,
     sweep,
-    client: registries.operator,
+    clientOf: (key) =>
+      config.pullSecrets === 'none'
+        ? registries.operator
+        : registries.withCredentials(
+            chainCredentials(registries.operatorCredentials, pullCredentials.of(key)),
+            undefined,
+            OPERATOR,
+          ),
+    refusalHint: (key) => pullCredentials.hint(key),
     clock,
     verifyIntervalMs: config.verifyIntervalMs,
     runningReferences: (key) => workloads.referencesOf(key),
     isRunning: (key) => workloads.podsOf(key).length > 0,
     isRequested: (key) => requestController.requestsOf(key).length > 0,
-    onForgotten: (verdict) => countAnew(verdict?.statement),
+    onForgotten: (key, verdict) => {
+      pullCredentials.forget(key);
+      countAnew(verdict?.statement);
+    },
     onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
   });
   const podController = new PodController({

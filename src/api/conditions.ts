@@ -65,6 +65,7 @@ export const CONDITION_REASONS = [
   'AccessDenied',
   'RequestRejected',
   'SignatureRevoked',
+  'TooManyPlatforms',
   'CleanupFailed',
   'NotSupportedYet',
   'Undetermined',

@@ -5,6 +5,7 @@ import { EXIT, type ExitCode, type Failure, failureOf } from './failure.ts';
 import { inspectCommand } from './inspect.ts';
 import { type Io, painter, writeJson } from './io.ts';
 import { listCommand } from './list.ts';
+import { type LoginOptions, loginCommand, logoutCommand } from './login.ts';
 import { type PolicyOptions, policyCheckCommand, policyImportCommand, policyShowCommand } from './policy.ts';
 import { type SignOptions, signCommand } from './sign.ts';
 import type { SignaturesOptions } from './signatures.ts';
@@ -80,7 +81,7 @@ function helpCommand([command = '', subcommand = '']: readonly string[]): string
   if (command === 'policy')
     return `sealwatch policy ${['check', 'show', 'import'].includes(subcommand) ? `${subcommand} ` : ''}--help`;
   if (command === 'signer') return `sealwatch signer ${subcommand === 'profile' ? 'profile ' : ''}--help`;
-  return `sealwatch ${['verify', 'sign', 'inspect', 'list'].includes(command) ? `${command} ` : ''}--help`;
+  return `sealwatch ${['verify', 'sign', 'inspect', 'list', 'login', 'logout'].includes(command) ? `${command} ` : ''}--help`;
 }
 
 function createProgram(io: Io, done: (code: ExitCode) => void): Command {
@@ -113,6 +114,7 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
   look('list', 'list the signatures of an image', listCommand);
   addPolicy(program, io, done);
   addSigner(program, io, done);
+  addLogin(program, io, done);
   program
     .command('operator')
     .description('run the Kubernetes operator; sealwatch operator --help lists its flags')
@@ -189,17 +191,38 @@ function addPolicy(program: Command, io: Io, done: (code: ExitCode) => void): vo
     .action((file: string, options: PolicyOptions) => policyImportCommand(file, options, io).then(done));
 }
 
+function addLogin(program: Command, io: Io, done: (code: ExitCode) => void): void {
+  withRegistry(
+    program
+      .command('login')
+      .description("check credentials with a registry, and keep them where Docker's config says")
+      .argument('<HOST>'),
+    'for the registry; <token> where the password is an identity token',
+  ).action((host: string, options: LoginOptions) => loginCommand(host, options, io).then(done));
+  program
+    .command('logout')
+    .description('forget the credentials of a registry')
+    .argument('<HOST>')
+    .action((host: string) => logoutCommand(host, io).then(done));
+}
+
 /** The argument REF, and the flags that say where it is and how to get at it. */
 function withTarget(command: Command): Command {
-  return command
+  command
     .argument('<REF>', 'an image by tag or digest; with --oci-layout a tag or digest of that layout')
     .addOption(
       new Option('--oci-layout <FOLDER>', 'the image is in this OCI image layout, not in a registry')
         .argParser(parse.filled)
         .conflicts(['plainHttp', 'username', 'passwordStdin', 'caFile']),
-    )
+    );
+  return withRegistry(command, "for the registry; default the credentials of Docker's config");
+}
+
+/** The flags that say how to get at a registry. */
+function withRegistry(command: Command, username: string): Command {
+  return command
     .option('--plain-http', 'speak plain HTTP with the registry')
-    .option('-u, --username <NAME>', "for the registry; default the credentials of Docker's config", parse.filled)
+    .option('-u, --username <NAME>', username, parse.filled)
     .option('--password-stdin', 'read the password from standard input')
     .option('--ca-file <FILE>', "PEM certificates of the registry's private CA", parse.filled)
     .option(

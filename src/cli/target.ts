@@ -7,19 +7,20 @@ import {
   type CredentialProvider,
   chainCredentials,
   isDigest,
+  loginCredentials,
   OciLayout,
   parseReference,
   type Reference,
   RegistryClient,
   repositoryName,
 } from '../oci/index.ts';
-import { readBounded, TooLargeError } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
 import { dispatcherToNamedHosts } from './dispatcher.ts';
 import { dockerConfigOf } from './docker-config.ts';
 import { UsageError } from './failure.ts';
 import { readUserFile } from './files.ts';
 import { type Io, warn } from './io.ts';
+import { readPassword } from './password.ts';
 import type { Progress } from './progress.ts';
 
 /** The flags that say where an image is, and how to get at it. */
@@ -33,6 +34,8 @@ export interface TargetOptions {
   readonly passwordStdin?: boolean;
   readonly caFile?: string;
   readonly allowAddresses?: readonly string[];
+  /** The command writes there: ECR Public asks for credentials then. */
+  readonly pushes?: boolean;
 }
 
 /** An image that a command is about, and where it is. */
@@ -45,8 +48,8 @@ export interface Target {
   readonly close: () => Promise<void>;
 }
 
-const REQUEST_TIMEOUT_MS = 30_000;
-const MAX_PASSWORD_BYTES = 64 * 1024;
+/** For one operation on a registry, with all its attempts. */
+export const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Opens the registry or layout of an image. Nothing is asked of a registry yet. @throws UsageError; OciError */
 export async function openTarget(text: string, options: TargetOptions, io: Io, progress: Progress): Promise<Target> {
@@ -112,7 +115,8 @@ const WORDS: Readonly<Record<string, string>> = {
   'push-manifest': 'an upload of a manifest',
 };
 
-async function readCA(path: string): Promise<string> {
+/** Reads --ca-file. @throws UsageError */
+export async function readCA(path: string): Promise<string> {
   const pem = (await readUserFile(path, '--ca-file')).toString('utf8');
   if (!pem.includes('-----BEGIN CERTIFICATE-----'))
     throw new UsageError(`--ca-file: ${path}: expected PEM certificates, found none`);
@@ -124,26 +128,16 @@ async function credentialsOf(options: TargetOptions, io: Io): Promise<Credential
   const { username, passwordStdin = false } = options;
   if (username !== undefined || passwordStdin) {
     if (username === undefined || !passwordStdin)
-      throw new UsageError('--username and --password-stdin go together: give both, or docker login before');
+      throw new UsageError('--username and --password-stdin go together: give both, or sealwatch login before');
     if (username.includes(':')) throw new UsageError('--username: expected no colon');
     const password = await readPassword(io);
-    return { credentialsFor: async () => ({ kind: 'basic', username, password }) };
+    return { credentialsFor: async () => loginCredentials(username, password) };
   }
   const docker = await dockerConfigOf(io.env);
-  const ecr = toldAsRegistryFault(ecrCredentials({ requestTimeoutMs: REQUEST_TIMEOUT_MS }));
+  const publicRegistry = options.pushes === true ? 'authenticated' : 'anonymous';
+  const authorization = ecrCredentials({ requestTimeoutMs: REQUEST_TIMEOUT_MS, env: io.env });
+  const ecr = toldAsRegistryFault(authorization.as({ publicRegistry }));
   return chainCredentials(...(docker === undefined ? [ecr] : [docker, ecr]));
-}
-
-async function readPassword(io: Io): Promise<string> {
-  try {
-    const text = Buffer.from(await readBounded(io.stdin, MAX_PASSWORD_BYTES)).toString('utf8');
-    const password = text.replace(/\r?\n$/, '');
-    if (password !== '') return password;
-  } catch (error) {
-    if (!(error instanceof TooLargeError)) throw error;
-    throw new UsageError(`--password-stdin: expected at most ${MAX_PASSWORD_BYTES} bytes on standard input`);
-  }
-  throw new UsageError('--password-stdin: expected the password on standard input, found nothing');
 }
 
 /** What a reference names now, resolved once; a tag is told, since it may name another image the next time. */

@@ -20,8 +20,13 @@ export interface ImageControllerOptions {
   readonly verifier: ImageVerifier;
   readonly verdicts: VerdictStore;
   readonly sweep: RevocationSweep;
-  /** The operator's own client: its credentials serve for what runs (design.md, "Security boundaries"). */
-  readonly client: RegistryClient;
+  /**
+   * The client for an image that runs: with the operator's own credentials, and then with the pull secrets of its pods
+   * where that is allowed (design.md, "Security boundaries"). Kept as long as the image runs.
+   */
+  readonly clientOf: (key: ImageKey) => RegistryClient;
+  /** What would help where a registry refuses an image: a sentence. */
+  readonly refusalHint?: (key: ImageKey) => string | undefined;
   readonly clock: Clock;
   /** How often the registry is asked again which signatures an image has, milliseconds. */
   readonly verifyIntervalMs: number;
@@ -32,13 +37,14 @@ export interface ImageControllerOptions {
   /** Whether any request names the image: its own reconcile then keeps the verdict. */
   readonly isRequested: (key: ImageKey) => boolean;
   /** An image that nothing runs or requests any more went, with this verdict. */
-  readonly onForgotten?: (verdict: ImageVerdict | undefined) => void;
+  readonly onForgotten?: (key: ImageKey, verdict: ImageVerdict | undefined) => void;
   readonly onVerified?: (evaluation: ImageEvaluation, durationMs: number) => void;
 }
 
 /** Keeps the verdict on every running image true: at first sight, at each interval, at expiry, and at a revocation. */
 export class ImageController {
   readonly #options: ImageControllerOptions;
+  readonly #clients = new Map<ImageKey, RegistryClient>();
   readonly #failures = new Map<ImageKey, { readonly count: number; readonly ofRegistry: boolean }>();
 
   constructor(options: ImageControllerOptions) {
@@ -46,20 +52,23 @@ export class ImageController {
   }
 
   async reconcile(key: ImageKey, signal: AbortSignal): Promise<ReconcileResult> {
-    const { verifier, verdicts, sweep, clock, client } = this.#options;
+    const { verifier, verdicts, sweep, clock } = this.#options;
     if (!this.#options.isRunning(key)) {
       this.#failures.delete(key);
+      this.#clients.delete(key);
       if (!this.#options.isRequested(key)) {
         const verdict = verdicts.get(key);
         verifier.forget(key);
         verdicts.delete(key);
         sweep.setUses(key, []);
-        this.#options.onForgotten?.(verdict);
+        this.#options.onForgotten?.(key, verdict);
       }
       return {};
     }
     const started = performance.now();
-    const evaluation = await verifier.verify(
+    const client = this.#clients.get(key) ?? this.#options.clientOf(key);
+    this.#clients.set(key, client);
+    const found = await verifier.verify(
       {
         reference: referenceOf(key),
         client,
@@ -68,9 +77,17 @@ export class ImageController {
       },
       signal,
     );
+    const evaluation = this.#withHint(key, found);
     takeIn(key, evaluation, verdicts, sweep);
     this.#options.onVerified?.(evaluation, performance.now() - started);
     return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
+  }
+
+  #withHint(key: ImageKey, evaluation: ImageEvaluation): ImageEvaluation {
+    const { cause } = evaluation;
+    const hint = cause?.reason === 'RegistryDenied' ? this.#options.refusalHint?.(key) : undefined;
+    if (cause === undefined || hint === undefined) return evaluation;
+    return { ...evaluation, cause: { ...cause, message: `${cause.message}; ${hint}` } };
   }
 
   #isListDue(key: ImageKey): boolean {

@@ -2,21 +2,19 @@ import type { ConditionReason } from '../api/conditions.ts';
 import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import { type EcrIdentity, parseEcrHost } from '../aws/index.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
-import {
-  anonymous,
-  type CredentialProvider,
-  chainCredentials,
-  dockerConfigCredentials,
-  OciError,
-  type RegistryClient,
-} from '../oci/index.ts';
+import { anonymous, type CredentialProvider, chainCredentials, type RegistryClient } from '../oci/index.ts';
 import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
+import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
 /** Makes registry clients: the operator's settings with other credentials and CAs. */
 export interface RegistryClients {
   /** With the operator's own credentials. */
   readonly operator: RegistryClient;
-  readonly withCredentials: (credentials: CredentialProvider, ca: string | undefined) => RegistryClient;
+  /**
+   * @param owner whose credentials these are: a namespace, or whom else. What registries told clients with the same CA
+   * is known to all of one owner, and to nobody else
+   */
+  readonly withCredentials: (credentials: CredentialProvider, ca: string | undefined, owner: string) => RegistryClient;
   readonly operatorCredentials: CredentialProvider;
   /** For registries of Amazon ECR with another identity than the operator's own; anonymous for every other registry. */
   readonly ecrCredentialsAs: (identity: EcrIdentity) => CredentialProvider;
@@ -28,7 +26,8 @@ export type RegistryAccess =
   | { readonly kind: 'refused'; readonly reason: ConditionReason; readonly message: string };
 
 /**
- * The registry client of a request: with the Secrets it names, of its own namespace only, used for it alone.
+ * The registry client of a request: with the Secrets it names, of its own namespace only, used for it alone; they are
+ * read anew at each reconcile, those of `secretRefs` come first, and the first that the registry takes serves.
  * The operator's own credentials serve besides only where `mayUseOperators` holds: where the request only reads, or
  * where a signing grant covers the repository. Else a tenant's key could be used to push with the platform's power.
  * Whoever calls has made sure that a grant covers `registry.assumeRoleArn`.
@@ -50,7 +49,8 @@ export async function registryAccess(
       : [];
   if (registry === undefined) {
     if (mayUseOperators && publicPush.length === 0) return { kind: 'access', client: clients.operator };
-    return { kind: 'access', client: clients.withCredentials(chainCredentials(...publicPush, operators), undefined) };
+    const credentials = chainCredentials(...publicPush, operators);
+    return { kind: 'access', client: clients.withCredentials(credentials, undefined, namespace) };
   }
   const names = new Set((registry.secretRefs ?? []).map((reference) => reference.name));
   try {
@@ -70,7 +70,7 @@ export async function registryAccess(
     }
     const ca = await caBundle(request, kubernetes, signal);
     const credentials = chainCredentials(...providers, ...publicPush, operators);
-    return { kind: 'access', client: clients.withCredentials(credentials, ca) };
+    return { kind: 'access', client: clients.withCredentials(credentials, ca, namespace) };
   } catch (error) {
     if (error instanceof Missing) return { kind: 'refused', reason: error.reason, message: error.message };
     throw error;
@@ -98,17 +98,10 @@ async function pullSecret(
 ): Promise<CredentialProvider> {
   const where = `Secret ${namespace}/${name}`;
   const data = await notFoundAs(where, readSecret(kubernetes, namespace, name, signal));
-  const config = data.get('.dockerconfigjson');
-  if (config === undefined) {
-    throw new Missing(
-      'InvalidSpec',
-      `${where}: expected type kubernetes.io/dockerconfigjson with the key .dockerconfigjson`,
-    );
-  }
   try {
-    return dockerConfigCredentials(config.toString('utf8'));
+    return pullSecretCredentials(data);
   } catch (error) {
-    if (error instanceof OciError) throw new Missing('InvalidSpec', `${where}: ${error.message}`);
+    if (error instanceof PullSecretError) throw new Missing('InvalidSpec', `${where}: ${error.message}`);
     throw error;
   }
 }

@@ -1,19 +1,26 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AwsError, type EcrAuthorization } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
   anonymous,
   type CredentialProvider,
+  candidatesOf,
   chainCredentials,
   dockerConfigCredentials,
   OciError,
   type OciErrorCode,
   RegistryClient,
+  RegistryMemory,
 } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { createDispatcher } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
 import type { RegistryClients } from './registry-access.ts';
+
+/** Owns what is the operator's own; no namespace has such a name. */
+export const OPERATOR = '*';
+const MAX_MEMORIES = 1_000;
 
 /** Makes the registry clients by the operator's configuration. @throws when a configured file cannot be read */
 export async function createRegistryClients(
@@ -26,12 +33,14 @@ export async function createRegistryClients(
   const operatorCredentials = chainCredentials(own, toldAsRegistryFault(ecr));
   const plainHTTP = new Set(config.plainHTTPHosts);
   const allowsPlainHTTP = (host: string): boolean => plainHTTP.has(host) || plainHTTP.has(host.replace(/:\d+$/, ''));
-  const withCredentials = (credentials: CredentialProvider, extraCA: string | undefined): RegistryClient => {
+  const memories = new Memories();
+  const withCredentials: RegistryClients['withCredentials'] = (credentials, extraCA, owner) => {
     const cas = [ca, extraCA].filter((pem) => pem !== undefined);
     return new RegistryClient({
       dispatcher:
         cas.length === 0 ? shared : createDispatcher({ allowAddresses: config.allowAddresses, ca: cas.join('\n') }),
       credentials,
+      memory: memories.of(owner, extraCA),
       plainHTTPHosts: allowsPlainHTTP,
       userAgent: USER_AGENT,
       maxAttempts: 3,
@@ -41,12 +50,30 @@ export async function createRegistryClients(
   };
   const shared = createDispatcher({ allowAddresses: config.allowAddresses, ...(ca === undefined ? {} : { ca }) });
   return {
-    operator: withCredentials(operatorCredentials, undefined),
+    operator: withCredentials(operatorCredentials, undefined, OPERATOR),
     withCredentials,
     operatorCredentials,
     ecrCredentialsAs: (identity) => toldAsRegistryFault(ecr.as(identity)),
     allowsPlainHTTP,
   };
+}
+
+/** What registries told, by who asked and which further CA was trusted. A tenant's CA is believed by that tenant alone. */
+class Memories {
+  readonly #memories = new Map<string, RegistryMemory>();
+
+  of(owner: string, ca: string | undefined): RegistryMemory {
+    const key = createHash('sha256')
+      .update(JSON.stringify([owner, ca ?? '']))
+      .digest('base64');
+    const memory = this.#memories.get(key) ?? new RegistryMemory();
+    // The one that was not used for longest goes first.
+    this.#memories.delete(key);
+    this.#memories.set(key, memory);
+    const oldest = this.#memories.keys().next().value;
+    if (this.#memories.size > MAX_MEMORIES && oldest !== undefined) this.#memories.delete(oldest);
+    return memory;
+  }
 }
 
 /** Credentials that AWS does not give are a fault of the registry's: the verdict is Unknown, with what AWS said. */
@@ -75,10 +102,23 @@ function codeOf({ code }: AwsError): OciErrorCode {
   }
 }
 
-/** Reads the file at each use, so that a changed Secret volume is seen without a restart. */
-function credentialsFile(path: string): CredentialProvider {
+/**
+ * Reads the file whenever credentials are looked for, so that a changed Secret volume is seen without a restart. One that
+ * cannot be read or parsed leaves the operator without credentials of its own, and the fault is told where they were needed.
+ */
+export function credentialsFile(path: string): CredentialProvider {
+  const read = async (): Promise<CredentialProvider> => {
+    try {
+      return dockerConfigCredentials(await readFile(path, 'utf8'));
+    } catch (error) {
+      const reason = error instanceof OciError ? error.message : 'it cannot be read';
+      throw new OciError('Unauthorized', `--registry-config ${path}: ${reason}`, { cause: error });
+    }
+  };
   return {
-    credentialsFor: async (registry, repository, signal) =>
-      dockerConfigCredentials(await readFile(path, 'utf8')).credentialsFor(registry, repository, signal),
+    credentialsFor: async (registry, repository, signal) => (await read()).credentialsFor(registry, repository, signal),
+    candidatesFor: async function* (registry, repository, signal) {
+      yield* candidatesOf(await read(), registry, repository, signal);
+    },
   };
 }

@@ -26,6 +26,8 @@ export interface SigningPlan {
   readonly expiryMs?: number;
   readonly timestamp?: TimestampPlan;
   readonly renewBeforeMs: number;
+  /** Whether the manifests that an index lists are signed with it. */
+  readonly withPlatforms: boolean;
   /** Every image needs a signature of this request made at or after this moment; it may lie ahead. */
   readonly signAnewAt?: Date;
 }
@@ -138,9 +140,6 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
       'spec.sign.timestamp: AWS Signer states the time of signing itself; remove it, or sign with a key',
     );
   }
-  if (sign.platforms === 'IndexAndManifests') {
-    throw new Refusal('NotSupportedYet', 'spec.sign.platforms: IndexAndManifests is not supported yet; use Index');
-  }
   const expiryMs = duration(sign.expiry, 'spec.sign.expiry');
   if (awsSigner !== undefined && expiryMs !== undefined) {
     throw new Refusal(
@@ -177,6 +176,7 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
     ...(sign.timestamp === undefined ? {} : { timestamp: timestampPlan(sign.timestamp) }),
     ...(expiryMs === undefined ? {} : { expiryMs }),
     renewBeforeMs,
+    withPlatforms: sign.platforms === 'IndexAndManifests',
     ...(signAnewAt === undefined ? {} : { signAnewAt }),
   };
 }

@@ -11,6 +11,8 @@ export type SignatureForm = 'artifactType' | 'configType';
 export interface Manifest {
   readonly descriptor: Descriptor;
   readonly bytes: Buffer;
+  /** The registry's own mark of what a tag named when it was read: strong (RFC 9110 §8.8.3), where it gives one. */
+  readonly etag?: string;
 }
 
 /** An entry of an index of referrers. */

@@ -1,22 +1,53 @@
+import { createHash } from 'node:crypto';
 import { OciError } from './error.ts';
 
 /** How to authenticate to a registry. */
 export type Credentials =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  | { readonly kind: 'bearer'; readonly token: string };
+  /** Sent to the registry as it is. */
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** Exchanged for tokens at the registry's token service (OAuth 2.0 refresh token). */
+  | { readonly kind: 'identity'; readonly token: string };
+
+/** Credentials that may serve, or why some that should be there cannot be had. */
+export type Candidate = Credentials | { readonly kind: 'unavailable'; readonly error: OciError };
 
 /** Finds the credentials for a repository. The seam for Secrets, ECR and credential helpers. */
 export interface CredentialProvider {
+  /** Those that serve best; anonymous where there are none. Rejects with OciError. */
   readonly credentialsFor: (registry: string, repository: string, signal: AbortSignal) => Promise<Credentials>;
+  /** All that may serve, best first, found as they are asked for. Absent: there are only those of `credentialsFor`. */
+  readonly candidatesFor?: (registry: string, repository: string, signal: AbortSignal) => AsyncIterable<Candidate>;
 }
 
-const MAX_KEY_LENGTH = 1024;
 const ANONYMOUS: Credentials = { kind: 'anonymous' };
 
 export const anonymous: CredentialProvider = { credentialsFor: async () => ANONYMOUS };
 
-/** The first provider that knows credentials wins. */
+/** All credentials of a provider that may serve, but anonymous; a fault of the provider is one of them. */
+export async function* candidatesOf(
+  provider: CredentialProvider,
+  registry: string,
+  repository: string,
+  signal: AbortSignal,
+): AsyncGenerator<Candidate> {
+  try {
+    if (provider.candidatesFor !== undefined) {
+      for await (const candidate of provider.candidatesFor(registry, repository, signal)) {
+        if (candidate.kind !== 'anonymous') yield candidate;
+      }
+      return;
+    }
+    const found = await provider.credentialsFor(registry, repository, signal);
+    if (found.kind !== 'anonymous') yield found;
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    yield { kind: 'unavailable', error };
+  }
+}
+
+/** Several providers in turn: the first that knows credentials wins, and those of the others are tried after them. */
 export function chainCredentials(...providers: readonly CredentialProvider[]): CredentialProvider {
   return {
     credentialsFor: async (registry, repository, signal) => {
@@ -26,77 +57,42 @@ export function chainCredentials(...providers: readonly CredentialProvider[]): C
       }
       return ANONYMOUS;
     },
-  };
-}
-
-/**
- * Credentials of a Docker config (`auths` of a dockerconfigjson Secret).
- * @throws OciError InvalidReference when it cannot be read; never quoting what it holds
- */
-export function dockerConfigCredentials(text: string): CredentialProvider {
-  const entries = parseAuths(text);
-  return {
-    credentialsFor: async (registry, repository) => {
-      const name = `${registry}/${repository}`;
-      const matching = entries.filter(({ scope }) => name === scope || name.startsWith(`${scope}/`));
-      matching.sort((a, b) => b.scope.length - a.scope.length);
-      return matching[0]?.credentials ?? ANONYMOUS;
+    candidatesFor: async function* (registry, repository, signal) {
+      for (const provider of providers) yield* candidatesOf(provider, registry, repository, signal);
     },
   };
 }
 
-interface AuthEntry {
-  /** `host` or `host/path`. */
-  readonly scope: string;
-  readonly credentials: Credentials;
+/** Credentials that are known already, best first. */
+export function listedCredentials(
+  find: (registry: string, repository: string) => readonly Credentials[],
+): CredentialProvider {
+  return {
+    credentialsFor: async (registry, repository) => find(registry, repository)[0] ?? ANONYMOUS,
+    candidatesFor: async function* (registry, repository) {
+      yield* find(registry, repository);
+    },
+  };
 }
 
-function parseAuths(text: string): AuthEntry[] {
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch {
-    throw invalid('expected JSON');
+/** The Authorization header for credentials that need no token; undefined where none is to be sent. */
+export function authorizationOf(credentials: Credentials): string | undefined {
+  switch (credentials.kind) {
+    case 'anonymous':
+    case 'identity':
+      return undefined;
+    case 'basic':
+      return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`, 'utf8').toString('base64')}`;
+    case 'bearer':
+      return `Bearer ${credentials.token}`;
   }
-  const auths = isObject(config) ? config['auths'] : undefined;
-  if (!isObject(auths)) throw invalid('expected an object with "auths"');
-  return Object.entries(auths).map(([key, value]) => {
-    const credentials = parseEntry(key, value);
-    return { scope: scopeOf(key), credentials };
-  });
 }
 
-function parseEntry(key: string, value: unknown): Credentials {
-  // A tenant chooses the key: scopeOf's patterns never see a long one.
-  if (key.length > MAX_KEY_LENGTH) throw invalid(`expected keys of auths of at most ${MAX_KEY_LENGTH} characters`);
-  if (!isObject(value)) throw invalid(`auths[${JSON.stringify(key)}]: expected an object`);
-  const { auth, username, password, registrytoken } = value;
-  if (typeof registrytoken === 'string' && registrytoken !== '') return { kind: 'bearer', token: registrytoken };
-  if (typeof username === 'string' && typeof password === 'string' && username !== '')
-    return { kind: 'basic', username, password };
-  if (typeof auth !== 'string' || auth === '') return ANONYMOUS;
-  const decoded = Buffer.from(auth, 'base64').toString('utf8');
-  const colon = decoded.indexOf(':');
-  if (colon <= 0) throw invalid(`auths[${JSON.stringify(key)}].auth: expected base64 of username:password`);
-  return { kind: 'basic', username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
-}
-
-/** Keys may carry a scheme and Docker Hub's old path. */
-function scopeOf(key: string): string {
-  const bare = key
-    .toLowerCase()
-    .replace(/^https?:\/\//, '')
-    .replace(/\/+$/, '');
-  const withoutVersion = bare.replace(/\/v[12]$/, '');
-  return withoutVersion === 'index.docker.io' || withoutVersion === 'registry-1.docker.io'
-    ? 'docker.io'
-    : withoutVersion;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function invalid(problem: string): OciError {
-  return new OciError('InvalidReference', `Docker config: ${problem}`);
+/** Tells credentials apart without holding them. */
+export function fingerprintOf(credentials: Credentials): string {
+  const parts =
+    credentials.kind === 'basic'
+      ? [credentials.kind, credentials.username, credentials.password]
+      : [credentials.kind, credentials.kind === 'anonymous' ? '' : credentials.token];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64');
 }

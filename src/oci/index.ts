@@ -1,23 +1,34 @@
 export type { ArtifactStore, Manifest, Referrer } from './artifact-store.ts';
 export {
   anonymous,
+  type Candidate,
   type CredentialProvider,
   type Credentials,
+  candidatesOf,
   chainCredentials,
-  dockerConfigCredentials,
 } from './credentials.ts';
 export { digestOf } from './digest.ts';
+export { type DockerConfigForm, dockerConfigCredentials, loginCredentials } from './docker-config.ts';
 export { isContentFault, isGone, OciError, type OciErrorCode } from './error.ts';
-export { entryFor, type IndexEntry, isPlatformManifest } from './image-index.ts';
+export {
+  entryFor,
+  type IndexEntry,
+  isPlatformManifest,
+  type PlatformManifest,
+  platformManifests,
+} from './image-index.ts';
 export { OciLayout } from './layout.ts';
 export { formatReference, isDigest, parseReference, type Reference, repositoryName } from './reference.ts';
 export { listReferrers } from './referrers.ts';
 export { RegistryClient } from './registry-client.ts';
+export { hostAlias, MAX_KEY_LENGTH, parseKey } from './registry-key.ts';
+export { RegistryMemory } from './registry-memory.ts';
 export type { RegistrySessionOptions } from './registry-session.ts';
 export {
   deleteSignature,
   fetchSignature,
   listSignatures,
   pushSignature,
+  relistSignature,
   type SignatureArtifact,
 } from './signatures.ts';

@@ -3,7 +3,7 @@ import { printable } from '../transport/index.ts';
 import type { ArtifactStore, Manifest, Referrer, ReferrerDetails } from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
-import { changeFallbackIndex } from './fallback-index.ts';
+import { changeFallbackIndex } from './fallback-writer.ts';
 import { type HttpAnswer, statusError } from './http.ts';
 import { nextLink } from './link-header.ts';
 import { MANIFEST_TYPES, MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_INDEX, mediaTypeInside } from './media-types.ts';
@@ -23,6 +23,19 @@ export class RegistryClient implements ArtifactStore {
   constructor(options: RegistrySessionOptions) {
     this.timeoutMs = options.timeoutMs;
     this.#session = new RegistrySession(options);
+  }
+
+  /**
+   * Asks a registry whether it takes the client's credentials, about no repository.
+   * @returns false when it asks for none: then they may be any
+   */
+  async checkLogin(registry: string, signal: AbortSignal): Promise<boolean> {
+    const what = `login to ${registry}`;
+    const request = { method: 'GET', target: '/v2/', actions: '', what, operation: 'login' } as const;
+    const reference = { registry, repository: '' };
+    const answer = await this.#session.send(reference, { ...request, maxBytes: MAX_MANIFEST_BYTES }, signal);
+    if (answer.status !== 200) throw statusError(what, answer);
+    return this.#session.asksForCredentials(registry);
   }
 
   /** What a reference names now. The manifest is read and hashed, so that digest and size are not taken on trust. */
@@ -53,7 +66,13 @@ export class RegistryClient implements ArtifactStore {
     const digest = reference.digest ?? digestOf(answer.body);
     checkContent(answer.body, { digest }, what);
     const mediaType = mediaTypeOf(answer, reference.digest !== undefined, what);
-    return { descriptor: { mediaType, digest, size: answer.body.byteLength }, bytes: answer.body };
+    const etag = answer.headers.get('etag');
+    return {
+      descriptor: { mediaType, digest, size: answer.body.byteLength },
+      bytes: answer.body,
+      // A weak one (W/"...") cannot be compared for a write.
+      ...(etag?.startsWith('"') === true ? { etag } : {}),
+    };
   }
 
   /** Reads a blob, bounded, its digest and size checked. */
@@ -195,6 +214,8 @@ export class RegistryClient implements ArtifactStore {
 
   /**
    * Uploads a manifest, by digest or under a tag.
+   * @param write `condition`: headers that make a registry which heeds them refuse with 412 where the tag has moved;
+   * `once`: not sent again after a fault
    * @returns its descriptor, and whether the registry took note of its subject (header OCI-Subject, A5)
    */
   async pushManifest(
@@ -203,6 +224,7 @@ export class RegistryClient implements ArtifactStore {
     mediaType: string,
     tag: string | undefined,
     signal: AbortSignal,
+    write: { readonly condition?: Readonly<Record<string, string>>; readonly once?: boolean } = {},
   ): Promise<{ readonly descriptor: Descriptor; readonly subjectAccepted: boolean }> {
     const digest = digestOf(bytes);
     const what = `upload of manifest ${repositoryName(reference)}@${digest}`;
@@ -211,12 +233,13 @@ export class RegistryClient implements ArtifactStore {
       {
         method: 'PUT',
         target: `/v2/${reference.repository}/manifests/${tag ?? digest}`,
-        headers: { 'content-type': mediaType },
+        headers: { 'content-type': mediaType, ...write.condition },
         body: bytes,
         maxBytes: MAX_MANIFEST_BYTES,
         actions: 'pull,push',
         what,
         operation: 'push-manifest',
+        ...(write.once === undefined ? {} : { once: write.once }),
       },
       signal,
     );
@@ -245,7 +268,13 @@ export class RegistryClient implements ArtifactStore {
     if (answer.status >= 200 && answer.status <= 204) return;
     const error = statusError(what, answer);
     if (error.code === 'NotFound') return;
-    throw error;
+    if (error.status !== 405) throw error;
+    const advice =
+      'allow deletion in its configuration (of the CNCF registry: storage.delete.enabled), or leave it there';
+    throw new OciError(error.code, `${error.message}: ${advice}`, {
+      status: 405,
+      ...(error.registryCode === undefined ? {} : { registryCode: error.registryCode }),
+    });
   }
 }
 

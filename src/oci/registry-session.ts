@@ -1,10 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import type { CredentialProvider } from './credentials.ts';
-import { OciError } from './error.ts';
+import {
+  authorizationOf,
+  type Candidate,
+  type CredentialProvider,
+  type Credentials,
+  candidatesOf,
+} from './credentials.ts';
+import { OciError, type OciErrorCode } from './error.ts';
 import { exchange, type HttpAnswer, statusError } from './http.ts';
-import { authorizationOf, type Challenge, parseChallenge } from './http-auth.ts';
 import type { Reference } from './reference.ts';
+import { RegistryMemory } from './registry-memory.ts';
+import type { Authorization, TokenExchange } from './token-store.ts';
+import { type Challenge, parseChallenge } from './www-authenticate.ts';
 
 export interface RegistrySessionOptions {
   readonly dispatcher: Dispatcher;
@@ -12,6 +20,8 @@ export interface RegistrySessionOptions {
   /** Whether the configuration lists a host for plain HTTP. */
   readonly plainHTTPHosts: (host: string) => boolean;
   readonly userAgent: string;
+  /** Shared with other sessions; absent: this session's own. */
+  readonly memory?: RegistryMemory;
   /** Attempts at one request, the first included. */
   readonly maxAttempts: number;
   /** For one operation with all its attempts, milliseconds. */
@@ -32,40 +42,47 @@ export interface SessionRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   readonly maxBytes: number;
-  /** `pull`, or `pull,push`. */
+  /** `pull`, or `pull,push`; empty: of no repository, as a login asks. */
   readonly actions: string;
   readonly what: string;
   /** Name for metrics. */
   readonly operation: string;
-}
-
-interface Token {
-  readonly authorization: string;
-  /** By performance.now(): a stepped wall clock neither ends a token nor keeps it. */
-  readonly expiresAt: number;
+  /** Not sent again after a fault: what it says may not hold any more by then. */
+  readonly once?: boolean;
 }
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_TOKEN_BYTES = 64 * 1024;
-const DEFAULT_TOKEN_MS = 60_000;
-const MAX_TOKENS = 1_000;
+/** Credentials that are tried for one request. */
+const MAX_CANDIDATES = 16;
+/** Credentials that served are not looked for again this long; a Secret that changed is seen this late. */
+const SERVING_MS = 60_000;
+const MAX_SERVING = 1_000;
+const REFUSALS: ReadonlySet<OciErrorCode> = new Set(['Unauthorized', 'Denied']);
 const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
 
 /** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
 export class RegistrySession {
   readonly #options: RegistrySessionOptions;
-  readonly #challenges = new Map<string, Challenge>();
-  readonly #tokens = new Map<string, Token>();
+  readonly #memory: RegistryMemory;
+  /** What served last, for each repository and its actions. */
+  readonly #serving = new Map<string, { readonly credentials: Credentials; readonly until: number }>();
 
   constructor(options: RegistrySessionOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? new RegistryMemory();
   }
 
   /** The origin of a registry. Docker Hub's API has a host of its own. */
   originOf(registry: string): string {
     const scheme = this.#options.plainHTTPHosts(registry) ? 'http' : 'https';
     return `${scheme}://${registry === 'docker.io' ? 'registry-1.docker.io' : registry}`;
+  }
+
+  /** Whether a registry asked for credentials when it was last spoken to without. */
+  asksForCredentials(registry: string): boolean {
+    return this.#memory.challengeOf(registry) !== undefined;
   }
 
   /**
@@ -82,6 +99,7 @@ export class RegistrySession {
       } catch (error) {
         if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || attempt >= this.#options.maxAttempts)
           throw error;
+        if (input.once === true) throw error;
         const backoffMs = Math.min(200 * 2 ** (attempt - 1), 5_000) * (0.5 + Math.random());
         const waitMs = error.retryAfterMs ?? backoffMs;
         // Waiting longer than there is time for helps nobody: the caller knows when to come back.
@@ -95,70 +113,141 @@ export class RegistrySession {
     }
   }
 
+  /**
+   * Sends a request with the credentials that the registry takes: anonymously until it asks for some, then with those
+   * that served last, then with each that may serve, and without any at last.
+   */
   async #authorized(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    const first = await this.#follow(reference, input, await this.#authorization(reference, input, signal), signal);
-    if (first.status !== 401) return passOrThrow(input.what, first);
-    // Only the registry itself says where its credentials go, never a host that it redirects to (faults.md 29).
-    const challenge = first.redirected ? undefined : parseChallenge(first.headers.get('www-authenticate') ?? '');
-    if (challenge === undefined) throw statusError(input.what, first);
-    this.#challenges.set(reference.registry, challenge);
-    this.#tokens.delete(tokenKey(reference, input.actions));
-    const authorization = await this.#authorization(reference, input, signal);
-    if (authorization === undefined) throw statusError(input.what, first);
-    return passOrThrow(input.what, await this.#follow(reference, input, authorization, signal), true);
+    if (this.#memory.challengeOf(reference.registry) === undefined) {
+      const first = await this.#follow(reference, input, undefined, signal);
+      if (first.status !== 401) return passOrThrow(input.what, first);
+      if (!this.#takeChallenge(reference, first)) throw statusError(input.what, first);
+    }
+    const use = `${reference.registry}/${reference.repository}#${input.actions}`;
+    const before = this.#serving.get(use);
+    let failure: OciError | undefined;
+    if (before !== undefined && before.until > performance.now()) {
+      const result = await this.#tryWith(before.credentials, reference, input, signal);
+      if (!(result instanceof OciError)) return result;
+      failure = result;
+    }
+    this.#serving.delete(use);
+    let tried = 0;
+    for await (const candidate of this.#candidates(reference, input, signal)) {
+      if (tried >= MAX_CANDIDATES) break;
+      tried += 1;
+      const result =
+        candidate.kind === 'unavailable'
+          ? candidate.error
+          : await this.#tryWith(candidate, reference, input, signal).catch((error: unknown) => {
+              // The last resort: it matters less why that fails.
+              if (candidate.kind === 'anonymous' && failure !== undefined && error instanceof OciError) return failure;
+              throw error;
+            });
+      if (result instanceof OciError) {
+        // What a registry says of the best credentials tells most.
+        failure = tried === 1 ? result : (failure ?? result);
+        continue;
+      }
+      if (candidate.kind !== 'unavailable') this.#remember(use, candidate);
+      return result;
+    }
+    throw failure ?? unauthorized(input.what);
   }
 
-  async #authorization(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<string | undefined> {
-    const challenge = this.#challenges.get(reference.registry);
-    if (challenge === undefined) return undefined;
-    const credentials = await this.#options.credentials.credentialsFor(
-      reference.registry,
-      reference.repository,
-      signal,
-    );
-    if (challenge.kind === 'basic' || credentials.kind === 'bearer') return authorizationOf(credentials);
-    const key = tokenKey(reference, input.actions);
-    const kept = this.#tokens.get(key);
-    if (kept !== undefined && kept.expiresAt > performance.now()) return kept.authorization;
-    const token = await this.#fetchToken(reference, input, challenge, authorizationOf(credentials), signal);
-    if (this.#tokens.size >= MAX_TOKENS) this.#tokens.clear();
-    this.#tokens.set(key, token);
-    return token.authorization;
+  async *#candidates(reference: Reference, input: SessionRequest, signal: AbortSignal): AsyncGenerator<Candidate> {
+    const { registry, repository } = reference;
+    yield* candidatesOf(this.#options.credentials, registry, repository, signal);
+    // A login is about its credentials alone.
+    if (input.actions !== '') yield { kind: 'anonymous' };
   }
 
-  async #fetchToken(
+  #remember(use: string, credentials: Credentials): void {
+    if (this.#serving.size >= MAX_SERVING) this.#serving.clear();
+    this.#serving.set(use, { credentials, until: performance.now() + SERVING_MS });
+  }
+
+  /** @returns the answer, or what the registry or its token service has against these credentials */
+  async #tryWith(
+    credentials: Credentials,
     reference: Reference,
     input: SessionRequest,
-    challenge: Extract<Challenge, { kind: 'bearer' }>,
-    authorization: string | undefined,
     signal: AbortSignal,
-  ): Promise<Token> {
-    const url = new URL(challenge.realm);
-    const what = `token for ${reference.registry}/${reference.repository}`;
-    if (url.protocol !== 'https:' && !this.#options.plainHTTPHosts(url.host)) throw plainHTTPRefused(what, url.host);
-    if (challenge.service !== undefined) url.searchParams.set('service', challenge.service);
-    url.searchParams.set('scope', `repository:${reference.repository}:${input.actions}`);
-    const answer = await this.#exchange(reference.registry, {
-      method: 'GET',
+  ): Promise<HttpAnswer | OciError> {
+    let refused: string | undefined;
+    for (let isFirst = true; ; isFirst = false) {
+      const challenge = this.#memory.challengeOf(reference.registry);
+      if (challenge === undefined) throw unauthorized(input.what);
+      let authorization: Authorization | undefined;
+      try {
+        authorization = await this.#authorization(challenge, credentials, reference, input, refused, signal);
+      } catch (error) {
+        if (error instanceof OciError && REFUSALS.has(error.code)) return error;
+        throw error;
+      }
+      if (authorization === undefined) return unauthorized(input.what, challenge, credentials);
+      const answer = await this.#follow(reference, input, authorization.header, signal);
+      if ((answer.status !== 401 && answer.status !== 403) || answer.redirected)
+        return passOrThrow(input.what, answer, true);
+      const isNewChallenge = answer.status === 401 && this.#takeChallenge(reference, answer, challenge);
+      // A token that was kept may have been revoked meanwhile: one refresh, and one retry (faults.md 23).
+      const mayHelp = answer.status === 401 && (authorization.kept || isNewChallenge);
+      if (!isFirst || !mayHelp) return statusError(input.what, answer);
+      refused = authorization.header;
+    }
+  }
+
+  /**
+   * Takes note of what the registry asks for; only it says where its credentials go, never a host that it redirects to
+   * (faults.md 29).
+   * @param before what it asked for before
+   * @returns whether it asks for something, other than before
+   */
+  #takeChallenge(
+    reference: Reference,
+    answer: HttpAnswer & { readonly redirected: boolean },
+    before?: Challenge,
+  ): boolean {
+    if (answer.redirected) return false;
+    const challenge = parseChallenge(answer.headers.get('www-authenticate') ?? '');
+    if (challenge === undefined) return false;
+    this.#memory.keepChallenge(reference.registry, challenge);
+    return before === undefined || placeOf(challenge) !== placeOf(before);
+  }
+
+  async #authorization(
+    challenge: Challenge,
+    credentials: Credentials,
+    reference: Reference,
+    input: SessionRequest,
+    refused: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Authorization | undefined> {
+    if (challenge.kind === 'basic' || credentials.kind === 'bearer') {
+      const header = authorizationOf(credentials);
+      return header === undefined ? undefined : { header, kept: false };
+    }
+    const { registry, repository } = reference;
+    const scope = input.actions === '' ? '' : `repository:${repository}:${input.actions}`;
+    const request = { registry, challenge, scope, credentials };
+    return this.#memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
+  }
+
+  async #askForToken(registry: string, { url, ...exchange }: TokenExchange): Promise<HttpAnswer> {
+    // Plain HTTP only where the registry itself is spoken to so, and the host of the token service is listed too.
+    const mayBePlain = this.originOf(registry).startsWith('http:') && this.#options.plainHTTPHosts(url.host);
+    if (url.protocol !== 'https:' && !mayBePlain) throw plainHTTPRefused(exchange.what, url.host);
+    return this.#exchange(registry, {
+      ...exchange,
       url,
-      headers: authorization === undefined ? {} : { authorization },
       maxBytes: MAX_TOKEN_BYTES,
-      what,
       operation: 'token',
-      signal,
+      signal: AbortSignal.timeout(this.#options.timeoutMs),
     }).catch((error: unknown) => {
       // What is too large here is no content of an image.
       const tooLarge = error instanceof OciError && error.code === 'TooLarge';
       throw tooLarge ? new OciError('ServerError', error.message, { cause: error }) : error;
     });
-    if (answer.status !== 200) throw statusError(what, answer);
-    const values = tokenAnswer(answer.body);
-    const token = values['token'] ?? values['access_token'];
-    // Printable ASCII only, since it becomes a header.
-    if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
-      throw new OciError('ServerError', `${what}: expected JSON with a token from ${url.host}, found none`);
-    const lifetimeMs = typeof values['expires_in'] === 'number' ? values['expires_in'] * 1000 : DEFAULT_TOKEN_MS;
-    return { authorization: `Bearer ${token}`, expiresAt: performance.now() + Math.max(0, lifetimeMs - 5_000) };
   }
 
   /**
@@ -225,23 +314,26 @@ export class RegistrySession {
   }
 }
 
-function tokenAnswer(body: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'));
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : {};
-  } catch {
-    return {};
-  }
-}
-
 function passOrThrow(what: string, answer: HttpAnswer, authenticated = false): HttpAnswer {
   const failed = answer.status >= 500 || answer.status === 429 || (authenticated && answer.status === 401);
   if (failed) throw statusError(what, answer);
   return answer;
 }
 
-function tokenKey(reference: Reference, actions: string): string {
-  return `${reference.registry}/${reference.repository}#${actions}`;
+/** What tells one challenge from another: scopes are of single requests. */
+function placeOf(challenge: Challenge): string {
+  return challenge.kind === 'basic' ? 'basic' : `${challenge.realm.href} ${challenge.service ?? ''}`;
+}
+
+/** Credentials that cannot even be sent: there are none, or not of the kind that the registry asks for. */
+function unauthorized(what: string, challenge?: Challenge, credentials?: Credentials): OciError {
+  const isOfOtherKind = challenge?.kind === 'basic' && credentials?.kind === 'identity';
+  const found = isOfOtherKind
+    ? 'the registry asks for a user name and a password, and the credentials are an identity token'
+    : 'the registry asks for credentials (401), and there are none for it';
+  return new OciError('Unauthorized', `${what}: ${found}: check the pull secret, or the login that was used`, {
+    status: 401,
+  });
 }
 
 function plainHTTPRefused(what: string, host: string): OciError {

@@ -29,6 +29,9 @@ export interface ProjectedPod extends KubernetesObject {
   readonly metadata: ObjectMeta & { readonly namespace: string };
   readonly phase: string;
   readonly readinessGate: boolean;
+  /** Names of its imagePullSecrets; of a great many only the first. */
+  readonly pullSecrets: readonly string[];
+  readonly serviceAccount: string;
   readonly containers: readonly ProjectedContainer[];
   readonly condition?: PodImagesCondition;
 }
@@ -48,6 +51,8 @@ interface RawPod extends KubernetesObject {
     readonly containers?: readonly RawContainer[];
     readonly initContainers?: readonly RawContainer[];
     readonly ephemeralContainers?: readonly RawContainer[];
+    readonly imagePullSecrets?: readonly { readonly name?: string }[];
+    readonly serviceAccountName?: string;
     readonly readinessGates?: readonly { readonly conditionType?: string }[];
   };
   readonly status?: {
@@ -58,6 +63,9 @@ interface RawPod extends KubernetesObject {
     readonly conditions?: readonly Partial<PodImagesCondition>[];
   };
 }
+
+const MAX_PULL_SECRETS = 16;
+const NO_SECRETS: readonly { readonly name?: string }[] = [];
 
 /** Keeps what Sealwatch needs of a pod. */
 export function projectPod(object: KubernetesObject): ProjectedPod {
@@ -84,6 +92,10 @@ export function projectPod(object: KubernetesObject): ProjectedPod {
     },
     phase: status?.phase ?? '',
     readinessGate: spec?.readinessGates?.some(({ conditionType }) => conditionType === POD_CONDITION) === true,
+    pullSecrets: (spec?.imagePullSecrets ?? NO_SECRETS)
+      .slice(0, MAX_PULL_SECRETS)
+      .flatMap((reference) => (reference.name === undefined || reference.name === '' ? [] : [reference.name])),
+    serviceAccount: spec?.serviceAccountName ?? 'default',
     containers: [
       ...join('init', spec?.initContainers, status?.initContainerStatuses),
       ...join('container', spec?.containers, status?.containerStatuses),

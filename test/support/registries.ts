@@ -18,6 +18,8 @@ export const REGISTRY_KINDS: readonly RegistryKind[] = ['referrers', 'no-referre
 export interface RegistryOptions {
   /** Credentials to ask for; absent: none. */
   readonly basic?: { readonly username: string; readonly password: string };
+  /** False: it refuses to delete manifests; only of the kind `no-referrers`. Default true. */
+  readonly deletion?: boolean;
   /** Fixed, so that a registry can be started again where it was; absent: a free one. */
   readonly port?: number;
 }
@@ -58,7 +60,7 @@ async function startDistribution(options: RegistryOptions): Promise<Registry> {
     const server = new ManagedProcess({
       name: 'registry',
       command: await ensureTool('registry'),
-      args: ['serve', await writeConfiguration(folder, host, options.basic)],
+      args: ['serve', await writeConfiguration(folder, host, options)],
       // It would look for a collector of traces.
       env: { OTEL_TRACES_EXPORTER: 'none' },
     });
@@ -86,7 +88,7 @@ async function startDistribution(options: RegistryOptions): Promise<Registry> {
 async function writeConfiguration(
   folder: TemporaryFolder,
   host: string,
-  basic: RegistryOptions['basic'],
+  { basic, deletion = true }: RegistryOptions,
 ): Promise<string> {
   const passwords = join(folder.path, 'htpasswd');
   if (basic !== undefined) await writeFile(passwords, await htpasswd(basic.username, basic.password));
@@ -95,7 +97,7 @@ async function writeConfiguration(
   const configuration = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: deletion } },
     http: { addr: host },
     ...(basic === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: passwords } } }),
   };

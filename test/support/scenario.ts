@@ -17,6 +17,7 @@ const POD_CONDITION = 'sealwatch.dev/ImagesTrusted';
 export interface ScenarioOptions {
   readonly registry?: RegistryKind;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
+  readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
@@ -149,6 +150,16 @@ export class Scenario {
     return this.plane.get<ImageSignatureRequest>('isr', name, '-n', this.id);
   }
 
+  /** Asks for a reconcile of a request, and waits until it is done. @param at any value that was not asked for before */
+  async reconcileNow(name: string, at: string): Promise<ImageSignatureRequest> {
+    const annotation = `sealwatch.dev/reconcile-requested-at=${at}`;
+    await this.plane.ok(['annotate', '--overwrite', 'isr', name, '-n', this.id, annotation]);
+    return waitFor(`${annotation} to be handled`, async () => {
+      const request = await this.getRequest(name);
+      return request.status?.lastHandledReconcileAt === at ? request : undefined;
+    });
+  }
+
   /** Waits until a condition of a request is as wanted, for its newest generation. */
   async waitForRequest(name: string, type: string, status: string, reason?: string): Promise<ImageSignatureRequest> {
     return waitFor(
@@ -264,10 +275,11 @@ export async function startScenario(
   options: ScenarioOptions = {},
 ): Promise<Scenario> {
   const id = `${name}-${randomBytes(3).toString('hex')}`;
-  const registry = await startRegistry(
-    options.registry ?? 'referrers',
-    options.basic === undefined ? {} : { basic: options.basic },
-  );
+  const { basic, deletion } = options;
+  const registry = await startRegistry(options.registry ?? 'referrers', {
+    ...(basic === undefined ? {} : { basic }),
+    ...(deletion === undefined ? {} : { deletion }),
+  });
   const aws = await startAwsEmulator({ region: REGION });
   aws.createProfile({ name: id.replaceAll('-', '_'), validity: { value: 12, type: 'MONTHS' } });
   const folder = await mkdtemp(join(tmpdir(), 'sealwatch-scenario-'));

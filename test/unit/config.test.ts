@@ -26,6 +26,7 @@ describe('parseConfig', () => {
       sweepIntervalMs: 60_000,
       verifyIntervalMs: 3_600_000,
       trustStoreRefreshMs: 60_000,
+      pullSecrets: 'none',
       plainHTTPHosts: [],
       allowAddresses: [],
       revocationRefreshMs: 3_600_000,
@@ -50,6 +51,8 @@ describe('parseConfig', () => {
       '--trust-store-refresh=5s',
       '--registry-config=/etc/docker.json',
       '--registry-ca=/etc/ca.pem',
+      '--pull-secrets=shop',
+      '--pull-secrets=web,api',
       '--plain-http-hosts=localhost:5000,[::1]:65535',
       '--allow-addresses=127.0.0.0/8',
       '--allow-addresses=fd00::/8',
@@ -74,6 +77,7 @@ describe('parseConfig', () => {
       trustStoreRefreshMs: 5_000,
       registryConfigFile: '/etc/docker.json',
       registryCAFile: '/etc/ca.pem',
+      pullSecrets: ['shop', 'web', 'api'],
       plainHTTPHosts: ['localhost:5000', '[::1]:65535'],
       allowAddresses: ['127.0.0.0/8', 'fd00::/8'],
       revocationRefreshMs: 300_000,
@@ -92,6 +96,11 @@ describe('parseConfig', () => {
     });
   });
 
+  it('reads pull secrets of no namespace, all, or some', () => {
+    const of = (text: string) => configOf(['--pull-secrets', text]).pullSecrets;
+    expect([of('none'), of('all'), of('shop')]).toEqual(['none', 'all', ['shop']]);
+  });
+
   it.each([
     ['--log-level', 'verbose', 'expected trace, debug, info, warn or error; found "verbose"'],
     ['--listen-address', '8080', 'expected an IP address and a port'],
@@ -106,6 +115,8 @@ describe('parseConfig', () => {
     ['--verify-interval', '0h', 'expected a duration'],
     ['--verify-interval', '577h', 'expected at most 576h; found "577h"'],
     ['--trust-store-refresh', 'soon', 'expected a duration'],
+    ['--pull-secrets', 'All', 'expected the name of a namespace; found "All"'],
+    ['--pull-secrets', 'shop,all', 'expected none or all alone, or names of namespaces; found all beside others'],
     ['--plain-http-hosts', 'http://localhost', 'expected a host, with a port where it has one, and no scheme'],
     ['--plain-http-hosts', 'localhost:99999', 'expected a host'],
     ['--plain-http-hosts', '*', 'expected a host'],

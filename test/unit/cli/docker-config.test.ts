@@ -1,43 +1,99 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerConfigOf, dockerConfigProvider } from '../../../src/cli/docker-config.ts';
-import type { Credentials } from '../../../src/oci/index.ts';
+import { type Credentials, candidatesOf } from '../../../src/oci/index.ts';
+import { type CredentialHelper, writeCredentialHelper } from '../../support/credential-helper.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../support/temporary-folder.ts';
 
-const AUTH = Buffer.from('me:secret').toString('base64');
+const PATH = '/home/me/.docker/config.json';
+const HUB = 'https://index.docker.io/v1/';
+const AUTH = btoa('me:secret');
 const signal = new AbortController().signal;
-const of = (config: object, registry: string): Promise<Credentials> =>
-  dockerConfigProvider(JSON.stringify(config), '/home/me/.docker/config.json').credentialsFor(registry, 'app', signal);
+
+let folder: TemporaryFolder;
+let helper: CredentialHelper;
+beforeAll(async () => {
+  folder = await temporaryFolder('docker-config');
+  helper = await writeCredentialHelper(folder.path, 'test');
+  await helper.keep('r.example', 'robot', 'kept');
+  await helper.keep(HUB, '<token>', 'hub-token');
+});
+afterAll(() => folder.remove());
+
+const of = (config: object, registry: string, env: NodeJS.ProcessEnv = helper.env): Promise<Credentials> =>
+  dockerConfigProvider(JSON.stringify(config), PATH, env).credentialsFor(registry, 'app', signal);
+const KEPT = { kind: 'basic', username: 'robot', password: 'kept' };
+const OWN = { kind: 'basic', username: 'me', password: 'secret' };
 
 describe('Docker config', () => {
-  it('an entry gives its credentials, also beside a helper for others', async () => {
-    const config = { auths: { 'r.example': { auth: AUTH } }, credHelpers: { 'other.example': 'pass' } };
-    expect(await of(config, 'r.example')).toEqual({ kind: 'basic', username: 'me', password: 'secret' });
-    expect(await of({}, 'r.example')).toEqual({ kind: 'anonymous' });
-  });
-
-  it.each([
-    ['credHelpers', { credHelpers: { 'r.example': 'ecr-login' } }, 'r.example', 'ecr-login'],
-    ['credsStore, logged in', { auths: { 'r.example': {} }, credsStore: 'desktop' }, 'r.example', 'desktop'],
+  it.each<[string, object, string, object]>([
+    ['an entry', { auths: { 'r.example': { auth: AUTH } } }, 'r.example', OWN],
+    ['nothing', {}, 'r.example', { kind: 'anonymous' }],
     [
-      'credsStore, Docker Hub',
-      { auths: { 'https://index.docker.io/v1/': {} }, credsStore: 'osxkeychain' },
-      'docker.io',
-      'osxkeychain',
+      'an entry, beside a helper for others',
+      { auths: { 'r.example': { auth: AUTH } }, credHelpers: { 'other.example': 'test' } },
+      'r.example',
+      OWN,
     ],
-  ])('%s: it says that the helper is not run, and what to do', async (_what, config, registry, helper) => {
-    await expect(of(config, registry)).rejects.toMatchObject({
-      code: 'Unauthorized',
-      message: `/home/me/.docker/config.json keeps the credentials of ${registry} in the credential helper "${helper}", which is not run: give --username and --password-stdin`,
-    });
+    ['credHelpers', { credHelpers: { 'r.example': 'test' } }, 'r.example', KEPT],
+    ['credHelpers that has none', { credHelpers: { 'x.example': 'test' } }, 'x.example', { kind: 'anonymous' }],
+    ['credsStore', { credsStore: 'test' }, 'r.example', KEPT],
+    [
+      'credsStore, with the empty entry of a login',
+      { auths: { 'r.example': {} }, credsStore: 'test' },
+      'r.example',
+      KEPT,
+    ],
+    ['credsStore that has none', { credsStore: 'test' }, 'y.example', { kind: 'anonymous' }],
+    [
+      'credsStore for Docker Hub: an identity token',
+      { credsStore: 'test' },
+      'docker.io',
+      { kind: 'identity', token: 'hub-token' },
+    ],
+    [
+      'credHelpers for Docker Hub',
+      { credHelpers: { [HUB]: 'test' } },
+      'docker.io',
+      { kind: 'identity', token: 'hub-token' },
+    ],
+    [
+      'credHelpers for docker.io',
+      { credHelpers: { 'docker.io': 'test' } },
+      'docker.io',
+      { kind: 'identity', token: 'hub-token' },
+    ],
+  ])('%s', async (_what, config, registry, expected) => {
+    expect(await of(config, registry)).toEqual(expected);
   });
 
-  it('with credsStore, a registry that nobody logged in to is asked anonymously', async () => {
-    expect(await of({ auths: {}, credsStore: 'desktop' }, 'docker.io')).toEqual({ kind: 'anonymous' });
+  it('a helper of credHelpers comes before the entry, which is the next to be tried; and is asked once', async () => {
+    const config = { auths: { 'r.example': { auth: AUTH } }, credHelpers: { 'r.example': 'test' }, credsStore: 'none' };
+    const provider = dockerConfigProvider(JSON.stringify(config), PATH, helper.env);
+    const before = (await helper.asked()).length;
+    for (const repository of ['app', 'other']) {
+      const found: unknown[] = [];
+      for await (const each of candidatesOf(provider, 'r.example', repository, signal)) found.push(each);
+      expect(found).toEqual([KEPT, OWN]);
+    }
+    expect((await helper.asked()).slice(before)).toEqual(['get r.example']);
+  });
+
+  it('a helper that fails leaves what else there is, and says so where it mattered', async () => {
+    const config = { auths: { 'r.example': { auth: AUTH } }, credHelpers: { 'r.example': 'absent' } };
+    const provider = dockerConfigProvider(JSON.stringify(config), PATH, helper.env);
+    const kinds: string[] = [];
+    for await (const each of candidatesOf(provider, 'r.example', 'app', signal)) kinds.push(each.kind);
+    expect(kinds).toEqual(['unavailable', 'basic']);
+    await expect(of({ credsStore: 'absent' }, 'r.example')).rejects.toMatchObject({
+      code: 'Unauthorized',
+      message: `${PATH} keeps the credentials of r.example in a helper: credential helper docker-credential-absent get: there is no such program on the PATH: install it; or give --username and --password-stdin`,
+    });
   });
 
   it('what cannot be read is told without quoting it', () => {
     for (const text of ['{"auths": {"r": {"password": "hunter2"', '{"auths": {"r": {"auth": "aHVudGVyMg=="}}}']) {
-      expect(() => dockerConfigProvider(text, '/c.json')).toThrow(/^\/c\.json: /);
-      expect(() => dockerConfigProvider(text, '/c.json')).not.toThrow(/hunter2|aHVudGVyMg/);
+      expect(() => dockerConfigProvider(text, '/c.json', {})).toThrow(/^\/c\.json: /);
+      expect(() => dockerConfigProvider(text, '/c.json', {})).not.toThrow(/hunter2|aHVudGVyMg/);
     }
   });
 

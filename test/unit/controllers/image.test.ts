@@ -35,7 +35,8 @@ beforeEach(async () => {
       concurrency: 1,
       onChange: () => undefined,
     }),
-    client: world.client,
+    clientOf: () => world.client,
+    refusalHint: () => 'add it to --pull-secrets',
     clock: () => world.now,
     verifyIntervalMs: VERIFY_INTERVAL_MS,
     runningReferences: () => [`${world.registry?.host}/app:v1`],
@@ -125,5 +126,25 @@ describe('a running image whose revocation is known until a moment (H6)', () => 
     revocation({ status: 'good', reason: 'not revoked' });
     await reconcile();
     expect(verdicts.get(key)?.verdict).toBe('Trusted');
+  });
+});
+
+describe('an image that the registry refuses to show', () => {
+  it('is Unknown, and its cause says which setting would help (faults.md 50)', async () => {
+    world.faults.set('/manifests/', 403);
+    await reconcile();
+    expect(verdicts.get(key)).toMatchObject({
+      verdict: 'Unknown',
+      cause: {
+        reason: 'RegistryDenied',
+        message: expect.stringMatching(/denies access .*; add it to --pull-secrets$/),
+      },
+    });
+  });
+
+  it('for another reason gets no such advice', async () => {
+    world.faults.set('/manifests/', 503);
+    await reconcile();
+    expect(verdicts.get(key)?.cause?.message).not.toContain('--pull-secrets');
   });
 });

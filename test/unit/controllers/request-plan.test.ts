@@ -99,7 +99,6 @@ describe('planRequest', () => {
       'InvalidSpec',
       'AWS Signer states the time of signing itself',
     ],
-    ['platforms', { sign: { ...KEY, platforms: 'IndexAndManifests' } }, 'NotSupportedYet', 'use Index'],
     ['expiry with AWS', { sign: { ...AWS, expiry: '1h' } }, 'InvalidSpec', 'spec.sign.expiry: AWS Signer takes'],
     ['a bad expiry', { sign: { ...KEY, expiry: '1y' } }, 'InvalidSpec', 'spec.sign.expiry: expected a duration'],
     [

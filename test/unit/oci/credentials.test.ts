@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseChallenge } from '../../../src/oci/http-auth.ts';
 import { anonymous, chainCredentials, dockerConfigCredentials } from '../../../src/oci/index.ts';
 
 const signal = AbortSignal.timeout(60_000);
@@ -53,21 +52,5 @@ describe('credentials of a Docker config', () => {
     const chain = chainCredentials(anonymous, provider);
     expect(await chain.credentialsFor('registry.example.com', 'x', signal)).toMatchObject({ username: 'host' });
     expect(await chainCredentials().credentialsFor('registry.example.com', 'x', signal)).toEqual({ kind: 'anonymous' });
-  });
-});
-
-describe('a challenge', () => {
-  it.each([
-    ['Basic realm="x"', { kind: 'basic' }],
-    [
-      'bearer realm="https://a.test/t",service="s",scope="repository:a:pull,push"',
-      { kind: 'bearer', realm: 'https://a.test/t', service: 's', scope: 'repository:a:pull,push' },
-    ],
-    ['Bearer service="s"', undefined],
-    ['Bearer realm="not a url"', undefined],
-    ['Negotiate', undefined],
-    ['', undefined],
-  ])('%s', (header, expected) => {
-    expect(parseChallenge(header)).toEqual(expected);
   });
 });

@@ -7,6 +7,7 @@ import {
   OciError,
   type Reference,
   RegistryClient,
+  type RegistryMemory,
 } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
 import { type Handler, startWireRegistry, type WireRegistry } from './wire-registry.ts';
@@ -40,9 +41,10 @@ export function clientOf(
     readonly maxAttempts?: number;
     readonly timeoutMs?: number;
     readonly hosts?: readonly string[];
+    readonly memory?: RegistryMemory;
   } = {},
 ): RegistryClient {
-  const { credentials = anonymous, maxAttempts = 1, timeoutMs = 5_000, hosts } = options;
+  const { credentials = anonymous, maxAttempts = 1, timeoutMs = 5_000, hosts, memory } = options;
   return new RegistryClient({
     dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
     credentials,
@@ -50,6 +52,7 @@ export function clientOf(
     userAgent: 'test',
     maxAttempts,
     timeoutMs,
+    ...(memory === undefined ? {} : { memory }),
   });
 }
 

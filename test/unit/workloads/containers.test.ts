@@ -123,3 +123,12 @@ describe('the index', () => {
     expect([...index.referencesOf(imageID)]).toEqual([]);
   });
 });
+
+describe('what a pod pulls with', () => {
+  it('its own pull secrets, of a great many only the first, and its ServiceAccount', () => {
+    const imagePullSecrets = [{ name: 'a' }, {}, ...Array.from({ length: 30 }, (_, i) => ({ name: `s${i}` }))];
+    const { pullSecrets, serviceAccount } = pod({ containers: [], imagePullSecrets, serviceAccountName: 'web' }, {});
+    expect([pullSecrets.slice(0, 2), pullSecrets.length, serviceAccount]).toEqual([['a', 's0'], 15, 'web']);
+    expect(pod({ containers: [] }, {})).toMatchObject({ pullSecrets: [], serviceAccount: 'default' });
+  });
+});

@@ -1,0 +1,202 @@
+import type { ObjectKey } from '../api/object.ts';
+import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
+import { type Candidate, type CredentialProvider, candidatesOf } from '../oci/index.ts';
+import type { ImageKey } from '../verification/index.ts';
+import type { ProjectedPod } from '../workloads/index.ts';
+import { pullSecretsOf, readSecret } from './object-data.ts';
+import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
+
+/** Secrets are not watched: a changed one is seen this late at most by images that are looked at. */
+const READ_AGAIN_MS = 30_000;
+const MAX_KEPT = 1_000;
+/** For one image; each namespace gets its turn, so that none can keep another's from being tried. */
+const MAX_NAMESPACES = 8;
+const MAX_SECRETS = 12;
+/** Of one Secret: it may have an entry for the host and others for paths. */
+const MAX_CANDIDATES = 3;
+
+export interface PullCredentialsOptions {
+  readonly allowed: 'none' | 'all' | readonly string[];
+  readonly kubernetes: KubernetesClient;
+  /** The pods that run an image. */
+  readonly podsOf: (image: ImageKey) => readonly ObjectKey[];
+  readonly pods: ReadonlyMap<ObjectKey, ProjectedPod>;
+}
+
+/** What the pods of one namespace that run an image may pull it with. */
+interface NamespaceUse {
+  readonly namespace: string;
+  readonly secrets: Set<string>;
+  readonly serviceAccounts: Set<string>;
+}
+
+/**
+ * Pull credentials of the pods that run an image: their own imagePullSecrets, then their ServiceAccounts', where the
+ * operator's configuration allows it (design.md, "Security boundaries"). A Secret serves only for images that a pod of
+ * its own namespace runs; the verdict that it helps to find is shared.
+ */
+export class PullCredentials {
+  readonly #options: PullCredentialsOptions;
+  readonly #kept = new Map<string, { readonly value: Promise<unknown>; readonly until: number }>();
+  /** What was wrong with Secrets of an image when they were last looked for: sentences. */
+  readonly #problems = new Map<ImageKey, readonly string[]>();
+
+  constructor(options: PullCredentialsOptions) {
+    this.#options = options;
+  }
+
+  /** The credentials of one image, by the pods that run it when they are asked for. */
+  of(image: ImageKey): CredentialProvider {
+    const candidatesFor = (registry: string, repository: string, signal: AbortSignal): AsyncGenerator<Candidate> =>
+      this.#candidates(image, registry, repository, signal);
+    return {
+      candidatesFor,
+      credentialsFor: async (registry, repository, signal) => {
+        for await (const candidate of candidatesFor(registry, repository, signal))
+          if (candidate.kind !== 'unavailable') return candidate;
+        return { kind: 'anonymous' };
+      },
+    };
+  }
+
+  forget(image: ImageKey): void {
+    this.#problems.delete(image);
+  }
+
+  /** What would help where a registry refuses an image: for a cause's message; undefined when nothing is known. */
+  hint(image: ImageKey): string | undefined {
+    const notAllowed = this.#usesOf(image).filter(
+      ({ namespace, secrets }) => secrets.size > 0 && !this.#isAllowed(namespace),
+    );
+    const [first] = notAllowed;
+    if (first !== undefined) {
+      return `its pods in ${first.namespace} have pull secrets, which the operator reads only for namespaces of its setting --pull-secrets: add ${first.namespace} there, or give the operator credentials of its own by --registry-config`;
+    }
+    const problems = this.#problems.get(image) ?? [];
+    return problems.length === 0 ? undefined : problems.join('; ');
+  }
+
+  async *#candidates(
+    image: ImageKey,
+    registry: string,
+    repository: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<Candidate> {
+    const uses = this.#usesOf(image)
+      .filter(({ namespace }) => this.#isAllowed(namespace))
+      .slice(0, MAX_NAMESPACES);
+    const problems: string[] = [];
+    const tried = new Set<string>();
+    this.#problems.set(image, problems);
+    const ofSecrets = (named: readonly (readonly [string, string])[]): AsyncGenerator<Candidate> =>
+      this.#ofSecrets(named, { registry, repository, tried, problems }, signal);
+    yield* ofSecrets(inTurn(uses.map(({ namespace, secrets }) => [...secrets].map((name) => [namespace, name]))));
+    const ofAccounts: [string, string][][] = [];
+    for (const { namespace, serviceAccounts } of uses) {
+      const names: [string, string][] = [];
+      for (const account of serviceAccounts) {
+        const where = `ServiceAccount ${namespace}/${account}`;
+        const found = await this.#read(where, problems, (deadline) =>
+          pullSecretsOf(this.#options.kubernetes, namespace, account, deadline),
+        );
+        names.push(...(found ?? []).map((name): [string, string] => [namespace, name]));
+      }
+      ofAccounts.push(names);
+    }
+    yield* ofSecrets(inTurn(ofAccounts));
+  }
+
+  async *#ofSecrets(
+    named: readonly (readonly [string, string])[],
+    image: {
+      readonly registry: string;
+      readonly repository: string;
+      readonly tried: Set<string>;
+      readonly problems: string[];
+    },
+    signal: AbortSignal,
+  ): AsyncGenerator<Candidate> {
+    const { registry, repository, tried, problems } = image;
+    for (const [namespace, name] of named) {
+      signal.throwIfAborted();
+      const where = `Secret ${namespace}/${name}`;
+      if (tried.has(where)) continue;
+      if (tried.size >= MAX_SECRETS) return;
+      tried.add(where);
+      const provider = await this.#read(where, problems, async (deadline) =>
+        pullSecretCredentials(await readSecret(this.#options.kubernetes, namespace, name, deadline)),
+      );
+      if (provider === undefined) continue;
+      let count = 0;
+      for await (const candidate of candidatesOf(provider, registry, repository, signal)) {
+        yield candidate;
+        count += 1;
+        if (count >= MAX_CANDIDATES) break;
+      }
+      if (count === 0) problems.push(`${where} has no entry for ${registry}/${repository}`);
+    }
+  }
+
+  /** Reads an object, once for all images that need it; undefined, and a problem, when it is not there or not usable. */
+  async #read<T>(where: string, problems: string[], read: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    try {
+      return (await this.#once(where, read)) as T;
+    } catch (error) {
+      if (error instanceof PullSecretError) problems.push(`${where}: ${error.message}`);
+      else if (error instanceof ApiError && error.status === 404) problems.push(`${where} does not exist: create it`);
+      else if (error instanceof ApiError && error.status === 403)
+        problems.push(`the operator may not read ${where}: grant it get`);
+      else throw error;
+      return undefined;
+    }
+  }
+
+  #once(where: string, read: (signal: AbortSignal) => Promise<unknown>): Promise<unknown> {
+    const now = performance.now();
+    const kept = this.#kept.get(where);
+    if (kept !== undefined && kept.until > now) return kept.value;
+    this.#makeRoom(now);
+    // Whoever asked first may go away: the read has a deadline of its own.
+    const value = read(AbortSignal.timeout(READ_AGAIN_MS));
+    this.#kept.set(where, { value, until: now + READ_AGAIN_MS });
+    value.catch((error: unknown) => {
+      const isAnswer = error instanceof PullSecretError || (error instanceof ApiError && error.status === 403);
+      // What is not there yet may be there in a moment; and a fault is no answer.
+      if (!isAnswer) this.#kept.delete(where);
+    });
+    return value;
+  }
+
+  #makeRoom(now: number): void {
+    if (this.#kept.size < MAX_KEPT) return;
+    for (const [where, { until }] of this.#kept) if (until <= now) this.#kept.delete(where);
+    const oldest = this.#kept.keys().next().value;
+    if (this.#kept.size >= MAX_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+  }
+
+  #usesOf(image: ImageKey): readonly NamespaceUse[] {
+    const uses = new Map<string, NamespaceUse>();
+    for (const key of this.#options.podsOf(image)) {
+      const pod = this.#options.pods.get(key);
+      if (pod === undefined) continue;
+      const { namespace } = pod.metadata;
+      const use = uses.get(namespace) ?? { namespace, secrets: new Set(), serviceAccounts: new Set() };
+      for (const name of pod.pullSecrets) use.secrets.add(name);
+      use.serviceAccounts.add(pod.serviceAccount);
+      uses.set(namespace, use);
+    }
+    return [...uses.values()];
+  }
+
+  #isAllowed(namespace: string): boolean {
+    const { allowed } = this.#options;
+    if (typeof allowed === 'string') return allowed === 'all';
+    return allowed.includes(namespace);
+  }
+}
+
+/** The first of each list, then the second of each, and so on. */
+function inTurn<T>(lists: readonly (readonly T[])[]): T[] {
+  const longest = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list.slice(i, i + 1))).flat();
+}

@@ -1,0 +1,23 @@
+import { TokenStore } from './token-store.ts';
+import type { Challenge } from './www-authenticate.ts';
+
+const MAX_REGISTRIES = 1_000;
+
+/**
+ * What sessions know of registries: what each asks for, and the tokens it gave. Shared only by sessions that trust the
+ * same CAs, for a registry's word on where its tokens are to be had is believed by all of them.
+ */
+export class RegistryMemory {
+  readonly tokens = new TokenStore();
+  readonly #challenges = new Map<string, Challenge>();
+
+  /** What a registry asked for last; undefined while it asked for nothing. */
+  challengeOf(registry: string): Challenge | undefined {
+    return this.#challenges.get(registry);
+  }
+
+  keepChallenge(registry: string, challenge: Challenge): void {
+    if (this.#challenges.size >= MAX_REGISTRIES && !this.#challenges.has(registry)) this.#challenges.clear();
+    this.#challenges.set(registry, challenge);
+  }
+}
