@@ -30,12 +30,14 @@ export interface Config {
   /** Namespaces whose pods' pull secrets are read. */
   readonly pullSecrets: 'none' | 'all' | readonly string[];
   readonly plainHTTPHosts: readonly string[];
+  /** Requests to one registry at once. */
+  readonly registryConcurrency: number;
   readonly allowAddresses: readonly string[];
   /** An answer of a certificate authority is asked for again in this time, although it may stand for longer. */
   readonly revocationRefreshMs: number;
   /** Where answers of certificate authorities outlive a restart. */
   readonly revocationCacheDir?: string;
-  /** Holds signing.grants. */
+  /** Holds signing.grants and registry.mirrors. */
   readonly configFile?: string;
   /** By region; `*` for every other. */
   readonly signerEndpoints: ReadonlyMap<string, string>;
@@ -90,7 +92,12 @@ const SETTINGS = [
     help: 'trust store bundles from ConfigMaps and Secrets are read again in this time',
   },
   { flag: 'registry-config', value: 'FILE', help: "a Docker config.json with the operator's own registry credentials" },
-  { flag: 'registry-ca', value: 'FILE', help: "PEM certificates of private CAs of registries, beside the system's" },
+  {
+    flag: 'registry-ca',
+    value: 'FILE',
+    help: "PEM certificates of private CAs of registries, beside the system's; read again when it changes",
+  },
+  { flag: 'registry-concurrency', value: 'N', fallback: '8', help: 'requests to one registry at once' },
   {
     flag: 'pull-secrets',
     value: 'none|all|NAMESPACE',
@@ -119,7 +126,7 @@ const SETTINGS = [
   {
     flag: 'config',
     value: 'FILE',
-    help: 'YAML with signing.grants: who may have what signed with which identity; read again when it changes',
+    help: 'YAML with signing.grants (who may have what signed with which identity) and registry.mirrors; read again when it changes',
   },
   {
     flag: 'signer-endpoint',
@@ -130,7 +137,12 @@ const SETTINGS = [
   { flag: 'sts-endpoint', value: 'URL', help: "AWS STS's endpoint; default AWS's own" },
   { flag: 'ecr-endpoint', value: 'URL', help: "Amazon ECR's API endpoint; default AWS's own" },
   { flag: 'max-signatures', value: 'N', fallback: '100', help: 'signatures tried for one image at most' },
-  { flag: 'concurrency', value: 'N', fallback: '8', help: 'reconciles at once, for each kind of work' },
+  {
+    flag: 'concurrency',
+    value: 'N',
+    fallback: '8',
+    help: 'reconciles at once, for each kind of work; for images and requests, of each registry',
+  },
   {
     flag: 'request-timeout',
     value: 'DURATION',
@@ -230,6 +242,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     trustStoreRefreshMs: read('trust-store-refresh', (text) => duration(text, 1_000)),
     ...(registryConfigFile === undefined ? {} : { registryConfigFile }),
     ...(registryCAFile === undefined ? {} : { registryCAFile }),
+    registryConcurrency: read('registry-concurrency', (text) => wholeNumber(text, 1, 256)),
     pullSecrets: named(given.get('pull-secrets')?.from ?? '', () => parsePullSecrets(pullSecrets)),
     plainHTTPHosts: list('plain-http-hosts', parseHost),
     allowAddresses: list('allow-addresses', parseCidr),

@@ -30,9 +30,9 @@ import {
   WorkQueue,
 } from './kubernetes/index.ts';
 import { createRevocationChecker, createTimestampVerifier } from './notary/index.ts';
-import { chainCredentials } from './oci/index.ts';
+import { chainCredentials, type Mirrors, OciError, parseReference, repositoryName } from './oci/index.ts';
 import type { Metrics } from './reporting/index.ts';
-import { GrantsFile } from './signing/grants-file.ts';
+import { NO_SETTINGS, parseSettings, WatchedFile } from './settings/index.ts';
 import {
   createPolicySet,
   type ImageKey,
@@ -40,6 +40,7 @@ import {
   imageKey,
   type PolicySet,
   RevocationSweep,
+  referenceOf,
   systemClock,
   TrustStoreSet,
   VerdictStore,
@@ -88,8 +89,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const grants = new GrantsFile(config.configFile);
-  await grants.load();
+  const settings = new WatchedFile({
+    path: config.configFile,
+    fallback: NO_SETTINGS,
+    parse: parseSettings,
+    what: 'the configuration',
+  });
+  await settings.load();
   const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
@@ -102,9 +108,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const ecr = ecrCredentials({
     ...aws,
     ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }),
-    roleOf: (account) => grants.ecrRole(account),
+    roleOf: (account) => settings.current().ecrRoles.get(account),
   });
-  const registries = await createRegistryClients(config, metrics, ecr);
+  const registries = await createRegistryClients({
+    config,
+    metrics,
+    logger,
+    ecr,
+    mirrors: () => settings.current().mirrors,
+  });
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -138,8 +150,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     signatureCacheBytes: SIGNATURE_CACHE_BYTES,
   });
 
-  const queue = (name: string, reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>): WorkQueue =>
+  const queue = (
+    name: string,
+    reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
+    laneOf?: (key: string) => string,
+  ): WorkQueue =>
     new WorkQueue({
+      ...(laneOf === undefined ? {} : { laneOf }),
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
@@ -246,7 +263,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     sweep,
     registries,
     signerService,
-    grants: () => grants.current(),
+    grants: () => settings.current().grants,
     signingAgent: USER_AGENT,
     findTrustStore: trustStores.find,
     timestampRequester,
@@ -294,8 +311,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
   const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
-  const requestQueue = queue('image-signature-request', (key, signal) => requestController.reconcile(key, signal));
-  const imageQueue = queue('image', (key, signal) => imageController.reconcile(key, signal));
+  const requestQueue = queue(
+    'image-signature-request',
+    (key, signal) => requestController.reconcile(key, signal),
+    // Most requests name images of one registry.
+    (key) => registryOf(requests.get(key)?.spec.images[0]),
+  );
+  const imageQueue = queue(
+    'image',
+    (key, signal) => imageController.reconcile(key, signal),
+    (key) => referenceOf(key).registry,
+  );
   const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
   const queues = {
     'trust-store': storeQueue,
@@ -317,7 +343,15 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     verdicts: () => verdicts.entries(),
   });
 
-  grants.start(() => queueAll(requests, requestQueue), logger);
+  settings.start((now, before) => {
+    // What was listed at another place says nothing of this one.
+    for (const key of workloads.images()) {
+      if (!isMovedBy(key, before.mirrors, now.mirrors)) continue;
+      verifier.forget(key);
+      imageQueue.add(key);
+    }
+    queueAll(requests, requestQueue);
+  }, logger);
 
   // Policies and stores come first: a verdict made without them would be told, and taken back a moment later.
   const begin = async (): Promise<void> => {
@@ -336,11 +370,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   return {
     stop: async () => {
       await beginning;
-      grants.stop();
+      settings.stop();
       await Promise.all(Object.values(queues).map((each) => each.stop()));
       await sweep.stop();
       signerService.close();
       ecr.close();
+      await registries.close();
       await events.flush(config.shutdownTimeoutMs);
     },
   };
@@ -370,6 +405,22 @@ function isImpaired(phase: ReflectorPhase): boolean {
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Whether an image is asked for at another place than before. */
+function isMovedBy(key: ImageKey, before: Mirrors, now: Mirrors): boolean {
+  const reference = referenceOf(key);
+  return repositoryName(before.locate(reference)) !== repositoryName(now.locate(reference));
+}
+
+/** The host that a name of an image names; empty when it names none that can be read. */
+function registryOf(image: string | undefined): string {
+  try {
+    return image === undefined ? '' : parseReference(image).registry;
+  } catch (error) {
+    if (error instanceof OciError) return '';
+    throw error;
+  }
 }
 
 function queueAll(objects: ReadonlyMap<ObjectKey, unknown>, queue: WorkQueue): void {

@@ -7,7 +7,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['transport'],
   ['oci', 'aws', 'pki', 'kubernetes'],
   ['verification', 'signing', 'workloads', 'reporting'],
-  ['config', 'server'],
+  ['config', 'server', 'settings'],
   ['controllers'],
   ['runtime'],
   ['operator'],

@@ -158,6 +158,11 @@ function addSign(program: Command, run: (ref: string, options: SignOptions) => P
     .option('--expiry <DURATION>', 'how long the signature holds, such as 8760h; default for ever', parse.duration)
     .option('--timestamp-url <URL>', 'time stamping authority (RFC 3161)', parse.url)
     .option('--timestamp-root <FILE>', 'its root certificates, PEM', parse.filled)
+    .option(
+      '--platforms <WHICH>',
+      'index: what REF names; all: also each manifest that an index lists; default index',
+      parse.platformChoice,
+    )
     .addOption(userMetadata('to sign along; may be given several times'))
     .addOption(output())
     .action(run);

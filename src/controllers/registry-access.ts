@@ -3,6 +3,7 @@ import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import { type EcrIdentity, parseEcrHost } from '../aws/index.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
 import { anonymous, type CredentialProvider, chainCredentials, type RegistryClient } from '../oci/index.ts';
+import { checkCABundle } from '../transport/index.ts';
 import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
 import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
@@ -119,10 +120,12 @@ async function caBundle(
   const where = `${kind} ${namespace}/${reference.name}`;
   const pem = await notFoundAs(where, readKey(kubernetes, kind, { ...reference, namespace }, signal));
   if (pem === undefined) throw new Missing('SourceNotFound', `${where} has no key ${reference.key}: add it`);
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new Missing('InvalidBundle', `${where}, key ${reference.key}: expected PEM certificates`);
+  try {
+    return checkCABundle(pem);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Missing('InvalidBundle', `${where}, key ${reference.key}: ${error.message}`);
   }
-  return pem;
 }
 
 /** Tells a missing or forbidden object in the words of a condition. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
 import { AwsError, type EcrAuthorization } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
@@ -8,13 +9,15 @@ import {
   candidatesOf,
   chainCredentials,
   dockerConfigCredentials,
+  type Mirrors,
   OciError,
   type OciErrorCode,
   RegistryClient,
   RegistryMemory,
 } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
-import { createDispatcher } from '../transport/index.ts';
+import { WatchedFile } from '../settings/index.ts';
+import { checkCABundle, DispatcherPool, HostLimiter } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
 import type { RegistryClients } from './registry-access.ts';
 
@@ -22,39 +25,64 @@ import type { RegistryClients } from './registry-access.ts';
 export const OPERATOR = '*';
 const MAX_MEMORIES = 1_000;
 
-/** Makes the registry clients by the operator's configuration. @throws when a configured file cannot be read */
+export interface RegistryClientsOptions {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly ecr: EcrAuthorization;
+  readonly mirrors: () => Mirrors;
+}
+
+/**
+ * Makes the registry clients by the operator's configuration. They share connections where they trust the same CAs, and
+ * what each host bears.
+ * @throws when a configured file cannot be read
+ */
 export async function createRegistryClients(
-  config: Config,
-  metrics: Metrics,
-  ecr: EcrAuthorization,
-): Promise<RegistryClients> {
-  const ca = config.registryCAFile === undefined ? undefined : await readFile(config.registryCAFile, 'utf8');
+  options: RegistryClientsOptions,
+): Promise<RegistryClients & { readonly close: () => Promise<void> }> {
+  const { config, metrics, ecr, mirrors } = options;
+  const operatorCA = new WatchedFile<string | undefined>({
+    path: config.registryCAFile,
+    fallback: undefined,
+    parse: checkCABundle,
+    what: 'the CA bundle of --registry-ca',
+  });
+  await operatorCA.load();
+  operatorCA.start(() => undefined, options.logger);
   const own = config.registryConfigFile === undefined ? anonymous : credentialsFile(config.registryConfigFile);
   const operatorCredentials = chainCredentials(own, toldAsRegistryFault(ecr));
   const plainHTTP = new Set(config.plainHTTPHosts);
   const allowsPlainHTTP = (host: string): boolean => plainHTTP.has(host) || plainHTTP.has(host.replace(/:\d+$/, ''));
   const memories = new Memories();
-  const withCredentials: RegistryClients['withCredentials'] = (credentials, extraCA, owner) => {
-    const cas = [ca, extraCA].filter((pem) => pem !== undefined);
-    return new RegistryClient({
-      dispatcher:
-        cas.length === 0 ? shared : createDispatcher({ allowAddresses: config.allowAddresses, ca: cas.join('\n') }),
+  const limiter = new HostLimiter({ concurrency: config.registryConcurrency });
+  const dispatchers = new DispatcherPool({
+    allowAddresses: config.allowAddresses,
+    connectionsPerHost: config.registryConcurrency,
+  });
+  const withCredentials: RegistryClients['withCredentials'] = (credentials, extraCA, owner) =>
+    new RegistryClient({
+      dispatcher: dispatchers.trusting(() => [operatorCA.current(), extraCA].filter((pem) => pem !== undefined)),
       credentials,
       memory: memories.of(owner, extraCA),
       plainHTTPHosts: allowsPlainHTTP,
       userAgent: USER_AGENT,
       maxAttempts: 3,
       timeoutMs: config.requestTimeoutMs,
+      limiter,
+      mirrors,
       onRequest: ({ registry, operation, outcome }) => metrics.registryRequest(registry, operation, outcome),
     });
-  };
-  const shared = createDispatcher({ allowAddresses: config.allowAddresses, ...(ca === undefined ? {} : { ca }) });
   return {
     operator: withCredentials(operatorCredentials, undefined, OPERATOR),
     withCredentials,
     operatorCredentials,
     ecrCredentialsAs: (identity) => toldAsRegistryFault(ecr.as(identity)),
     allowsPlainHTTP,
+    close: async () => {
+      operatorCA.stop();
+      await dispatchers.close();
+    },
   };
 }
 

@@ -23,11 +23,13 @@ export interface PlatformsResult {
   /** Every one has a signature in force of the wanted signer. */
   readonly signed: boolean;
   readonly hasMade: boolean;
+  /** See SigningOutcome. */
+  readonly byTagSchema: boolean;
   readonly problem?: Problem;
   readonly dueAt?: Date;
 }
 
-const NONE = { evaluations: [], keys: [], hasMade: false } as const;
+const NONE = { evaluations: [], keys: [], hasMade: false, byTagSchema: false } as const;
 
 /** Signs and verifies the platform manifests of indexes (`sign.platforms: IndexAndManifests`). */
 export class RequestedPlatforms {
@@ -138,6 +140,7 @@ function summarise(image: RequestedImage, results: readonly PlatformResult[]): P
     keys: results.map(({ manifest }) => imageKey(image.repository, manifest.descriptor.digest)),
     signed: unsigned.length === 0,
     hasMade: results.some(({ signing }) => signing.made !== undefined),
+    byTagSchema: results.some(({ signing }) => signing.byTagSchema === true),
     ...(first === undefined ? {} : { problem: { ...first, message: `${first.message}${more}` } }),
     ...(dueAt === undefined ? {} : { dueAt }),
   };

@@ -35,6 +35,8 @@ export interface SigningOutcome {
   readonly signed?: boolean;
   /** The signature that was made now. */
   readonly made?: OwnSignature;
+  /** Only the index of the tag schema lists what was made: it is worth another look (notary.md A5). */
+  readonly byTagSchema?: boolean;
   readonly renewAt?: Date;
   readonly problem?: Problem;
 }
@@ -139,11 +141,12 @@ async function make(
     signal,
   );
   const artifact = { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations };
-  const { digest } = await pushSignature(client, reference, subject, artifact, signal);
+  const { digest, byTagSchema = false } = await pushSignature(client, reference, subject, artifact, signal);
   const renewAt = renewalTime(signed.envelope, plan.renewBeforeMs);
   return {
     signed: true,
     made: { repository: image.repository, subjectDigest: subject.digest, digest, ...recordOf(signed, now) },
+    byTagSchema,
     ...(renewAt === undefined ? {} : { renewAt }),
   };
 }

@@ -18,7 +18,7 @@ import type { ImageResult } from './request-result.ts';
 import { earliest, isPast } from './request-schedule.ts';
 import type { RequestedImagesOptions, RequestWork } from './request-work.ts';
 
-/** A new signature is looked for again this soon: another writer may have taken it out of the index (notary.md A5). */
+/** A new signature in an index that others write too is looked for again this soon (notary.md A5). */
 const NEW_SIGNATURE_LOOK_MS = 60_000;
 
 /** What became of one image. */
@@ -73,9 +73,11 @@ export class RequestedImages {
 
     const verdict = imageVerdict(evaluation, before === undefined ? undefined : verdictOf(before));
     const hasMade = signing.made !== undefined || platforms.hasMade;
+    const isLookedAtSoon = signing.byTagSchema === true || platforms.byTagSchema;
+    const intervalMs = Math.min(work.plan.intervalMs, isLookedAtSoon ? NEW_SIGNATURE_LOOK_MS : Infinity);
     const nextVerification =
-      due || hasMade || before?.nextVerificationTime === undefined
-        ? new Date(now.getTime() + Math.min(work.plan.intervalMs, hasMade ? NEW_SIGNATURE_LOOK_MS : Infinity))
+      due || isLookedAtSoon || before?.nextVerificationTime === undefined
+        ? new Date(now.getTime() + intervalMs)
         : new Date(before.nextVerificationTime);
     const dueAt = earliest(evaluation.changesAt, signing.renewAt, platforms.dueAt);
     const problem = signing.problem ?? platforms.problem;
@@ -144,7 +146,7 @@ export class RequestedImages {
   }
 }
 
-const NO_PLATFORMS: PlatformsResult = { evaluations: [], keys: [], signed: true, hasMade: false };
+const NO_PLATFORMS: PlatformsResult = { evaluations: [], keys: [], signed: true, hasMade: false, byTagSchema: false };
 
 /** Reasons why an image is not signed that say nothing of other images. */
 const OF_THIS_DIGEST: ReadonlySet<ConditionReason> = new Set(['SignatureRevoked', 'Undetermined']);

@@ -1,5 +1,6 @@
 import { backoffDelayMs } from './backoff.ts';
 import { DelayedKeys, type QueueClock, systemQueueClock } from './delayed-keys.ts';
+import { ReadyKeys } from './ready-keys.ts';
 
 /** What a reconcile may ask for. */
 export interface ReconcileResult {
@@ -20,7 +21,13 @@ export interface WorkResult {
 }
 
 export interface WorkQueueOptions {
+  /** Keys that run at once: of each lane, where there are lanes. */
   readonly concurrency: number;
+  /**
+   * What a key waits for, such as the host that it asks: keys of one lane never hold up those of another
+   * (faults.md 22). Default: one lane for all.
+   */
+  readonly laneOf?: (key: string) => string;
   /** Reconciles one key; the signal aborts when the queue stops. */
   // biome-ignore lint/suspicious/noConfusingVoidType: an async function without a wish returns nothing.
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult | undefined | void>;
@@ -32,8 +39,12 @@ export interface WorkQueueOptions {
   readonly onResult?: (result: WorkResult) => void;
 }
 
+/** So many times the concurrency may run in all lanes together: a bound on memory. */
+const MAX_BUSY_LANES = 32;
+const ONE_LANE = (): string => '';
+
 /**
- * Runs keys, each once at a time, in the order they came.
+ * Runs keys, each once at a time, in the order they came within their lane.
  *
  * A key that is added while it waits is there once; one that is added while it runs, runs once more after. A reconcile
  * that throws is repeated with exponential backoff and jitter, not before an error's own `retryAfterMs`; success
@@ -42,8 +53,9 @@ export interface WorkQueueOptions {
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #clock: QueueClock;
-  /** Ready keys in order, with the time they became ready. */
-  readonly #ready = new Map<string, number>();
+  readonly #ready: ReadyKeys;
+  /** How many run of each lane. */
+  readonly #busy = new Map<string, number>();
   readonly #running = new Map<string, Promise<void>>();
   /** Keys that were added while they ran. */
   readonly #dirty = new Set<string>();
@@ -57,6 +69,7 @@ export class WorkQueue {
   constructor(options: WorkQueueOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemQueueClock;
+    this.#ready = new ReadyKeys(options.laneOf ?? ONE_LANE);
     this.#wishes = new DelayedKeys(this.#clock, (key) => this.add(key));
     this.#retries = new DelayedKeys(this.#clock, (key) => this.add(key));
   }
@@ -85,9 +98,7 @@ export class WorkQueue {
       this.#dirty.add(key);
       return;
     }
-    if (!this.#ready.has(key)) {
-      this.#ready.set(key, this.#clock.now());
-    }
+    this.#ready.add(key, this.#clock.now());
     this.#fill();
   }
 
@@ -115,18 +126,19 @@ export class WorkQueue {
   }
 
   #fill(): void {
-    while (this.#started && !this.#stop.signal.aborted && this.#running.size < this.#options.concurrency) {
-      const next = this.#ready.entries().next();
-      if (next.done) {
+    const { concurrency } = this.#options;
+    while (this.#started && !this.#stop.signal.aborted && this.#running.size < concurrency * MAX_BUSY_LANES) {
+      const next = this.#ready.take((lane) => (this.#busy.get(lane) ?? 0) < concurrency);
+      if (next === undefined) {
         return;
       }
-      const [key, readyAt] = next.value;
-      this.#ready.delete(key);
-      this.#running.set(key, this.#run(key, this.#clock.now() - readyAt));
+      const { key, lane, readyAt } = next;
+      this.#busy.set(lane, (this.#busy.get(lane) ?? 0) + 1);
+      this.#running.set(key, this.#run(key, lane, this.#clock.now() - readyAt));
     }
   }
 
-  async #run(key: string, waitedMs: number): Promise<void> {
+  async #run(key: string, lane: string, waitedMs: number): Promise<void> {
     // The caller's stack ends here: an `add` within a handler never runs a reconcile within it.
     await Promise.resolve();
     const startedAt = this.#clock.now();
@@ -140,11 +152,18 @@ export class WorkQueue {
       result = { key, waitedMs, durationMs: this.#clock.now() - startedAt, error, failures, retryAfterMs };
     }
     this.#running.delete(key);
+    this.#leave(lane);
     if (this.#dirty.delete(key)) {
       this.add(key);
     }
     this.#fill();
     this.#options.onResult?.(result);
+  }
+
+  #leave(lane: string): void {
+    const left = (this.#busy.get(lane) ?? 1) - 1;
+    if (left === 0) this.#busy.delete(lane);
+    else this.#busy.set(lane, left);
   }
 
   #succeeded(key: string, requeueAfterMs: number | undefined): void {

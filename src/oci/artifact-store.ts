@@ -20,6 +20,12 @@ export interface Referrer extends Descriptor {
   readonly artifactType?: string;
 }
 
+/** A referrer that was pushed, and how it is listed. */
+export interface PushedReferrer extends Descriptor {
+  /** Only the index of the tag schema lists it: another writer may take it out again (notary.md A5). */
+  readonly byTagSchema?: boolean;
+}
+
 /** What a list of referrers says of one, beside its descriptor. */
 export interface ReferrerDetails {
   /** What it refers to. */
@@ -69,5 +75,5 @@ export interface ArtifactStore {
     mediaType: string,
     details: ReferrerDetails,
     signal: AbortSignal,
-  ) => Promise<Descriptor>;
+  ) => Promise<PushedReferrer>;
 }

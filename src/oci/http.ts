@@ -172,7 +172,11 @@ function registryError(body: Buffer): { readonly code?: string; readonly text: s
   return { text, ...(code === undefined ? {} : { code }) };
 }
 
-function retryAfter(header: string | undefined): number | undefined {
+/**
+ * Reads Retry-After (RFC 9110 §10.2.3): seconds, or a date.
+ * @returns milliseconds, at most a day; undefined when it is absent or cannot be read
+ */
+export function retryAfter(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);

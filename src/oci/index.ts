@@ -18,6 +18,7 @@ export {
   platformManifests,
 } from './image-index.ts';
 export { OciLayout } from './layout.ts';
+export { type Mirror, Mirrors, NO_MIRRORS } from './mirrors.ts';
 export { formatReference, isDigest, parseReference, type Reference, repositoryName } from './reference.ts';
 export { listReferrers } from './referrers.ts';
 export { RegistryClient } from './registry-client.ts';

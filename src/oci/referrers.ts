@@ -75,8 +75,7 @@ async function fromApi(
 ): Promise<boolean> {
   const what = `referrers of ${formatReference(reference)}`;
   const visited = new Set<string>();
-  let target: string | undefined =
-    `/v2/${reference.repository}/referrers/${subject.digest}?artifactType=${encodeURIComponent(artifactType)}`;
+  let target: string | undefined = client.referrersTarget(reference, subject.digest, artifactType);
   while (target !== undefined && found.unique.size < limit) {
     if (visited.has(target)) throw new OciError('InvalidAnswer', `${what}: the pages lead in a circle`);
     if (visited.size >= MAX_PAGES) throw new OciError('InvalidAnswer', `${what}: more than ${MAX_PAGES} pages`);

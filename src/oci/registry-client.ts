@@ -1,6 +1,6 @@
 import type { Descriptor } from '../notary/index.ts';
 import { printable } from '../transport/index.ts';
-import type { ArtifactStore, Manifest, Referrer, ReferrerDetails } from './artifact-store.ts';
+import type { ArtifactStore, Manifest, PushedReferrer, Referrer, ReferrerDetails } from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
 import { changeFallbackIndex } from './fallback-writer.ts';
@@ -25,6 +25,11 @@ export class RegistryClient implements ArtifactStore {
     this.#session = new RegistrySession(options);
   }
 
+  /** Where a repository is asked for: at its mirror, if it has one. */
+  locate(reference: Reference): Reference {
+    return this.#session.locate(reference);
+  }
+
   /**
    * Asks a registry whether it takes the client's credentials, about no repository.
    * @returns false when it asks for none: then they may be any
@@ -45,15 +50,16 @@ export class RegistryClient implements ArtifactStore {
 
   /** Reads a manifest by tag or digest; a digest is checked against the content. */
   async getManifest(reference: Reference, signal: AbortSignal): Promise<Manifest> {
-    const what = formatReference(reference);
+    const at = this.locate(reference);
+    const what = named(formatReference(reference), reference, at);
     // A digest that came from elsewhere than a parsed reference, such as a status, must not choose the path.
     if (reference.digest !== undefined && !isDigest(reference.digest))
       throw new OciError('InvalidReference', `${what}: expected a sha256, sha384 or sha512 digest`);
     const answer = await this.#session.send(
-      reference,
+      at,
       {
         method: 'GET',
-        target: `/v2/${reference.repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
+        target: `/v2/${at.repository}/manifests/${reference.digest ?? reference.tag ?? 'latest'}`,
         headers: { accept: ACCEPT },
         maxBytes: MAX_MANIFEST_BYTES,
         actions: 'pull',
@@ -77,24 +83,38 @@ export class RegistryClient implements ArtifactStore {
 
   /** Reads a blob, bounded, its digest and size checked. */
   async fetchBlob(reference: Reference, blob: Descriptor, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
-    const what = `blob ${repositoryName(reference)}@${blob.digest}`;
+    const at = this.locate(reference);
+    const what = named(`blob ${repositoryName(reference)}@${blob.digest}`, reference, at);
     if (blob.size > maxBytes)
       throw new OciError('TooLarge', `${what}: ${blob.size} bytes are more than the limit of ${maxBytes}`);
-    const answer = await this.#session.send(
-      reference,
-      {
-        method: 'GET',
-        target: `/v2/${reference.repository}/blobs/${blob.digest}`,
-        maxBytes,
-        actions: 'pull',
-        what,
-        operation: 'blob',
-      },
-      signal,
-    );
+    const answer = await this.#session
+      .send(
+        at,
+        {
+          method: 'GET',
+          target: `/v2/${at.repository}/blobs/${blob.digest}`,
+          // What is larger than it was announced is not what was announced: no more of it is read.
+          maxBytes: blob.size,
+          actions: 'pull',
+          what,
+          operation: 'blob',
+        },
+        signal,
+      )
+      .catch((error: unknown) => {
+        if (!(error instanceof OciError) || error.code !== 'TooLarge') throw error;
+        const message = `${what}: announced with ${blob.size} bytes, the registry sends more`;
+        throw new OciError('DigestMismatch', message, { cause: error });
+      });
     if (answer.status !== 200) throw statusError(what, answer);
     checkContent(answer.body, blob, what);
     return answer.body;
+  }
+
+  /** The path of the first page that a registry lists referrers at. */
+  referrersTarget(reference: Reference, digest: string, artifactType: string): string {
+    const { repository } = this.locate(reference);
+    return `/v2/${repository}/referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`;
   }
 
   /** One page of the Referrers API, or undefined where the registry does not have it (notary.md A4). */
@@ -103,9 +123,10 @@ export class RegistryClient implements ArtifactStore {
     target: string,
     signal: AbortSignal,
   ): Promise<{ readonly body: Buffer; readonly filtered: boolean; readonly next?: string } | undefined> {
-    const what = `referrers of ${formatReference(reference)}`;
+    const at = this.locate(reference);
+    const what = named(`referrers of ${formatReference(reference)}`, reference, at);
     const answer = await this.#session.send(
-      reference,
+      at,
       {
         method: 'GET',
         target,
@@ -125,7 +146,7 @@ export class RegistryClient implements ArtifactStore {
     if (answer.status !== 200) throw statusError(what, answer);
     if (baseType(answer.headers.get('content-type')) !== MEDIA_TYPE_OCI_INDEX) return undefined;
     const filters = (answer.headers.get('oci-filters-applied') ?? '').split(',').map((filter) => filter.trim());
-    const next = this.#nextPage(reference, answer.headers.get('link'), target, what);
+    const next = this.#nextPage(at, answer.headers.get('link'), target, what);
     return { body: answer.body, filtered: filters.includes('artifactType'), ...(next === undefined ? {} : { next }) };
   }
 
@@ -160,34 +181,34 @@ export class RegistryClient implements ArtifactStore {
     mediaType: string,
     { subject, artifactType, annotations }: ReferrerDetails,
     signal: AbortSignal,
-  ): Promise<Descriptor> {
+  ): Promise<PushedReferrer> {
     const pushed = await this.pushManifest(reference, bytes, mediaType, undefined, signal);
-    if (!pushed.subjectAccepted) {
-      const add = { ...pushed.descriptor, artifactType, annotations };
-      await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
-    }
-    return pushed.descriptor;
+    if (pushed.subjectAccepted) return pushed.descriptor;
+    const add = { ...pushed.descriptor, artifactType, annotations };
+    await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
+    return { ...pushed.descriptor, byTagSchema: true };
   }
 
   /** Uploads a blob in one piece, unless the registry has it. */
   async pushBlob(reference: Reference, bytes: Uint8Array, mediaType: string, signal: AbortSignal): Promise<Descriptor> {
     const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-    const what = `upload of blob ${repositoryName(reference)}@${descriptor.digest}`;
+    const at = this.locate(reference);
+    const what = named(`upload of blob ${repositoryName(reference)}@${descriptor.digest}`, reference, at);
     const base = { maxBytes: MAX_MANIFEST_BYTES, actions: 'pull,push', what, operation: 'push-blob' };
     const exists = await this.#session.send(
-      reference,
-      { ...base, method: 'HEAD', target: `/v2/${reference.repository}/blobs/${descriptor.digest}` },
+      at,
+      { ...base, method: 'HEAD', target: `/v2/${at.repository}/blobs/${descriptor.digest}` },
       signal,
     );
     if (exists.status === 200) return descriptor;
     const started = await this.#session.send(
-      reference,
-      { ...base, method: 'POST', target: `/v2/${reference.repository}/blobs/uploads/` },
+      at,
+      { ...base, method: 'POST', target: `/v2/${at.repository}/blobs/uploads/` },
       signal,
     );
     const location = started.headers.get('location');
     if (started.status !== 202 || location === undefined) throw statusError(what, started);
-    const { origin } = new URL(this.#session.originOf(reference.registry));
+    const { origin } = new URL(this.#session.originOf(at.registry));
     const url = URL.canParse(location, origin) ? new URL(location, origin) : undefined;
     if (url?.origin !== origin) {
       throw new OciError(
@@ -198,7 +219,7 @@ export class RegistryClient implements ArtifactStore {
     // Appended as it is: what the registry put into the query, signed perhaps, stays byte for byte.
     url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
     const finished = await this.#session.send(
-      reference,
+      at,
       {
         ...base,
         method: 'PUT',
@@ -227,12 +248,13 @@ export class RegistryClient implements ArtifactStore {
     write: { readonly condition?: Readonly<Record<string, string>>; readonly once?: boolean } = {},
   ): Promise<{ readonly descriptor: Descriptor; readonly subjectAccepted: boolean }> {
     const digest = digestOf(bytes);
-    const what = `upload of manifest ${repositoryName(reference)}@${digest}`;
+    const at = this.locate(reference);
+    const what = named(`upload of manifest ${repositoryName(reference)}@${digest}`, reference, at);
     const answer = await this.#session.send(
-      reference,
+      at,
       {
         method: 'PUT',
-        target: `/v2/${reference.repository}/manifests/${tag ?? digest}`,
+        target: `/v2/${at.repository}/manifests/${tag ?? digest}`,
         headers: { 'content-type': mediaType, ...write.condition },
         body: bytes,
         maxBytes: MAX_MANIFEST_BYTES,
@@ -252,12 +274,13 @@ export class RegistryClient implements ArtifactStore {
 
   /** Deletes a manifest by digest or tag. Absent already is fine. */
   async deleteManifest(reference: Reference, target: string, signal: AbortSignal): Promise<void> {
-    const what = `deletion of ${repositoryName(reference)}@${target}`;
+    const at = this.locate(reference);
+    const what = named(`deletion of ${repositoryName(reference)}@${target}`, reference, at);
     const answer = await this.#session.send(
-      reference,
+      at,
       {
         method: 'DELETE',
-        target: `/v2/${reference.repository}/manifests/${target}`,
+        target: `/v2/${at.repository}/manifests/${target}`,
         maxBytes: MAX_MANIFEST_BYTES,
         actions: 'pull,push,delete',
         what,
@@ -276,6 +299,11 @@ export class RegistryClient implements ArtifactStore {
       ...(error.registryCode === undefined ? {} : { registryCode: error.registryCode }),
     });
   }
+}
+
+/** What a request is for, with the place that it goes to where that is another than the name says. */
+function named(what: string, reference: Reference, at: Reference): string {
+  return at === reference ? what : `${what} (at its mirror ${repositoryName(at)})`;
 }
 
 function baseType(contentType: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import { HostBusyError, HostLimiter } from '../transport/index.ts';
 import {
   authorizationOf,
   type Candidate,
@@ -8,7 +9,8 @@ import {
   candidatesOf,
 } from './credentials.ts';
 import { OciError, type OciErrorCode } from './error.ts';
-import { exchange, type HttpAnswer, statusError } from './http.ts';
+import { exchange, type HttpAnswer, retryAfter, statusError } from './http.ts';
+import type { Mirrors } from './mirrors.ts';
 import type { Reference } from './reference.ts';
 import { RegistryMemory } from './registry-memory.ts';
 import type { Authorization, TokenExchange } from './token-store.ts';
@@ -22,8 +24,12 @@ export interface RegistrySessionOptions {
   readonly userAgent: string;
   /** Shared with other sessions; absent: this session's own. */
   readonly memory?: RegistryMemory;
-  /** Attempts at one request, the first included. */
+  /** Attempts at one request, the first included. Where there may be several, a 429 is no attempt: it is waited for. */
   readonly maxAttempts: number;
+  /** Shared by all who ask the same hosts; default one of its own. */
+  readonly limiter?: HostLimiter;
+  /** Where repositories are asked for in place of their own hosts; absent: nowhere else. */
+  readonly mirrors?: () => Mirrors;
   /** For one operation with all its attempts, milliseconds. */
   readonly timeoutMs: number;
   /** Told of every exchange. */
@@ -51,6 +57,12 @@ export interface SessionRequest {
   readonly once?: boolean;
 }
 
+/** A request under way. */
+interface TimedRequest extends SessionRequest {
+  /** When its time is over, by performance.now(). */
+  readonly endsAt: number;
+}
+
 const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_TOKEN_BYTES = 64 * 1024;
@@ -60,6 +72,7 @@ const MAX_CANDIDATES = 16;
 const SERVING_MS = 60_000;
 const MAX_SERVING = 1_000;
 const REFUSALS: ReadonlySet<OciErrorCode> = new Set(['Unauthorized', 'Denied']);
+const DEFAULT_CONCURRENCY = 8;
 const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
 
 /** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
@@ -68,10 +81,17 @@ export class RegistrySession {
   readonly #memory: RegistryMemory;
   /** What served last, for each repository and its actions. */
   readonly #serving = new Map<string, { readonly credentials: Credentials; readonly until: number }>();
+  readonly #limiter: HostLimiter;
 
   constructor(options: RegistrySessionOptions) {
     this.#options = options;
     this.#memory = options.memory ?? new RegistryMemory();
+    this.#limiter = options.limiter ?? new HostLimiter({ concurrency: DEFAULT_CONCURRENCY });
+  }
+
+  /** Where a repository is asked for: at its mirror, if it has one. */
+  locate(reference: Reference): Reference {
+    return this.#options.mirrors?.().locate(reference) ?? reference;
   }
 
   /** The origin of a registry. Docker Hub's API has a host of its own. */
@@ -87,19 +107,23 @@ export class RegistrySession {
 
   /**
    * Sends a request until it is answered, the attempts are used up, or the time is over.
+   * @param reference where it goes: a mirror has been put in its place already
    * @returns any answer below 500 except 401 and 429
    * @throws OciError
    */
   async send(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
     const endsAt = performance.now() + this.#options.timeoutMs;
-    for (let attempt = 1; ; attempt += 1) {
+    let [attempt, failures] = [0, 0];
+    for (;;) {
+      attempt += 1;
       try {
-        return await this.#authorized(reference, input, deadline);
+        return await this.#authorized(reference, { ...input, endsAt }, deadline);
       } catch (error) {
-        if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || attempt >= this.#options.maxAttempts)
-          throw error;
-        if (input.once === true) throw error;
+        if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || input.once === true) throw error;
+        // The limiter sees to it that a host which asks to wait is asked ever less.
+        if (error.status !== 429 || this.#options.maxAttempts === 1) failures += 1;
+        if (failures >= this.#options.maxAttempts) throw error;
         const backoffMs = Math.min(200 * 2 ** (attempt - 1), 5_000) * (0.5 + Math.random());
         const waitMs = error.retryAfterMs ?? backoffMs;
         // Waiting longer than there is time for helps nobody: the caller knows when to come back.
@@ -117,7 +141,7 @@ export class RegistrySession {
    * Sends a request with the credentials that the registry takes: anonymously until it asks for some, then with those
    * that served last, then with each that may serve, and without any at last.
    */
-  async #authorized(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  async #authorized(reference: Reference, input: TimedRequest, signal: AbortSignal): Promise<HttpAnswer> {
     if (this.#memory.challengeOf(reference.registry) === undefined) {
       const first = await this.#follow(reference, input, undefined, signal);
       if (first.status !== 401) return passOrThrow(input.what, first);
@@ -155,7 +179,7 @@ export class RegistrySession {
     throw failure ?? unauthorized(input.what);
   }
 
-  async *#candidates(reference: Reference, input: SessionRequest, signal: AbortSignal): AsyncGenerator<Candidate> {
+  async *#candidates(reference: Reference, input: TimedRequest, signal: AbortSignal): AsyncGenerator<Candidate> {
     const { registry, repository } = reference;
     yield* candidatesOf(this.#options.credentials, registry, repository, signal);
     // A login is about its credentials alone.
@@ -171,7 +195,7 @@ export class RegistrySession {
   async #tryWith(
     credentials: Credentials,
     reference: Reference,
-    input: SessionRequest,
+    input: TimedRequest,
     signal: AbortSignal,
   ): Promise<HttpAnswer | OciError> {
     let refused: string | undefined;
@@ -219,7 +243,7 @@ export class RegistrySession {
     challenge: Challenge,
     credentials: Credentials,
     reference: Reference,
-    input: SessionRequest,
+    input: TimedRequest,
     refused: string | undefined,
     signal: AbortSignal,
   ): Promise<Authorization | undefined> {
@@ -242,6 +266,7 @@ export class RegistrySession {
       url,
       maxBytes: MAX_TOKEN_BYTES,
       operation: 'token',
+      endsAt: performance.now() + this.#options.timeoutMs,
       signal: AbortSignal.timeout(this.#options.timeoutMs),
     }).catch((error: unknown) => {
       // What is too large here is no content of an image.
@@ -257,7 +282,7 @@ export class RegistrySession {
    */
   async #follow(
     reference: Reference,
-    input: SessionRequest,
+    input: TimedRequest,
     authorization: string | undefined,
     signal: AbortSignal,
   ): Promise<HttpAnswer & { readonly redirected: boolean }> {
@@ -288,8 +313,9 @@ export class RegistrySession {
 
   async #exchange(
     registry: string,
-    input: Omit<SessionRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
+    input: Omit<TimedRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
   ): Promise<HttpAnswer> {
+    const leave = await this.#turn(input);
     const started = performance.now();
     let outcome = 'error';
     try {
@@ -299,11 +325,13 @@ export class RegistrySession {
         dispatcher: this.#options.dispatcher,
       });
       outcome = String(answer.status);
+      this.#learn(input.url.host, answer);
       return answer;
     } catch (error) {
       if (error instanceof OciError) outcome = error.code;
       throw error;
     } finally {
+      leave();
       this.#options.onRequest?.({
         registry,
         operation: input.operation,
@@ -311,6 +339,28 @@ export class RegistrySession {
         durationMs: performance.now() - started,
       });
     }
+  }
+
+  /** Waits for the turn of a request at its host. @returns to be called when it has been answered */
+  async #turn(
+    input: Pick<TimedRequest, 'endsAt' | 'what'> & { readonly url: URL; readonly signal: AbortSignal },
+  ): Promise<() => void> {
+    try {
+      return await this.#limiter.enter(input.url.host, input.endsAt - performance.now(), input.signal);
+    } catch (error) {
+      if (!(error instanceof HostBusyError)) throw error;
+      const message = `${input.what}: ${error.message}`;
+      if (!error.isThrottled) throw new OciError('Timeout', message, { cause: error });
+      throw new OciError('RateLimited', message, { retryAfterMs: error.retryAfterMs, cause: error });
+    }
+  }
+
+  /** Tells the limiter what a host bears: 429, and 503 where it says for how long (RFC 9110 §10.2.3). */
+  #learn(host: string, answer: HttpAnswer): void {
+    const retryAfterMs = retryAfter(answer.headers.get('retry-after'));
+    if (answer.status === 429 || (answer.status === 503 && retryAfterMs !== undefined))
+      this.#limiter.throttled(host, retryAfterMs);
+    else if (answer.status < 500) this.#limiter.answered(host);
   }
 }
 

@@ -1,5 +1,5 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor } from '../notary/index.ts';
-import type { ArtifactStore, Manifest } from './artifact-store.ts';
+import type { ArtifactStore, Manifest, PushedReferrer } from './artifact-store.ts';
 import { isContentFault, isGone, OciError } from './error.ts';
 import { changeFallbackIndex } from './fallback-writer.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
@@ -98,7 +98,7 @@ export async function pushSignature(
     readonly annotations: Readonly<Record<string, string>>;
   },
   signal: AbortSignal,
-): Promise<Descriptor> {
+): Promise<PushedReferrer> {
   const layer = await client.pushBlob(reference, signature.envelope, signature.mediaType, signal);
   await client.pushBlob(reference, Buffer.from('{}'), EMPTY_CONFIG.mediaType, signal);
   const manifest = createSignatureManifest(subject, layer, signature.annotations, client.signatureForm);

@@ -1,4 +1,4 @@
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { checkLiteralHost, createAddressGuard, guardedLookup } from './address-guard.ts';
 
@@ -29,10 +29,12 @@ const MAX_HEADER_BYTES = 32 * 1024;
 export function createDispatcher(options: DispatcherOptions = {}): Dispatcher {
   const guard = createAddressGuard(options.allowAddresses ?? [], options.refusePrivate);
   const { ca, proxy } = options;
-  const tls = {
-    minVersion: 'TLSv1.2' as const,
+  // Made once: with a hundred roots it takes longer than a handshake.
+  const secureContext = createSecureContext({
+    minVersion: 'TLSv1.2',
     ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ...(typeof ca === 'string' ? [ca] : ca)] }),
-  };
+  });
+  const tls = { secureContext };
   const agent = new EnvHttpProxyAgent({
     connect: { ...tls, lookup: guardedLookup(guard), timeout: CONNECT_TIMEOUT_MS },
     requestTls: { ...tls, timeout: CONNECT_TIMEOUT_MS },

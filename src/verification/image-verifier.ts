@@ -25,6 +25,8 @@ export const MAX_VERIFY_MS = 2 * 60_000;
 
 export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
+  /** For one verification with all its requests, milliseconds, at most MAX_VERIFY_MS; the default too. */
+  readonly timeoutMs?: number;
 }
 
 export interface VerifyRequest extends JudgeRequest {
@@ -69,7 +71,7 @@ export class ImageVerifier {
    */
   verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
     const startedAt = performance.now();
-    return withDeadline(MAX_VERIFY_MS, signal, async (deadline) => ({
+    return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => ({
       ...(await this.#verify(request, deadline.signal)),
       startedAt,
     }));

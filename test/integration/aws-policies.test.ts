@@ -20,7 +20,7 @@ import {
   pushSignature,
   RegistryClient,
 } from '../../src/oci/index.ts';
-import { parseConfigFile } from '../../src/signing/parse-grants.ts';
+import { parseSettings } from '../../src/settings/index.ts';
 import { createDispatcher } from '../../src/transport/index.ts';
 import type { PolicyDocument } from '../support/aws-emulator/index.ts';
 import { ACCOUNT, type AwsWorld, ecrHost, iamPolicy, REGION, startAwsWorld } from '../support/aws-world.ts';
@@ -250,7 +250,7 @@ describe('docs/aws-setup.md', () => {
       'ConfigMap',
       'ImageSignatureRequest',
     ]);
-    const { grants, ecrRoles } = parseConfigFile(manifests[2]?.data?.['config.yaml'] ?? '');
+    const { grants, ecrRoles } = parseSettings(manifests[2]?.data?.['config.yaml'] ?? '');
     const request = manifests[3] as unknown as ImageSignatureRequest;
     const planned = planRequest(request);
     if (planned.kind !== 'plan') throw new Error(planned.message);

@@ -5,8 +5,8 @@ import { startSocketSet } from './socket-set.ts';
 export interface NameProxy {
   /** For HTTP_PROXY. */
   readonly url: string;
-  /** Hosts that were asked for by CONNECT, in order. */
-  readonly tunnels: readonly string[];
+  /** Every request that came, in order: `CONNECT host:port`, or method and URL. */
+  readonly requests: string[];
   readonly stop: () => Promise<void>;
 }
 
@@ -16,7 +16,9 @@ export interface NameProxy {
  * @param routes host name, without port, to `host:port`
  */
 export async function startNameProxy(routes: Readonly<Record<string, string>>): Promise<NameProxy> {
+  const requests: string[] = [];
   const server: Server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
     const target = URL.canParse(request.url ?? '') ? new URL(request.url ?? '') : undefined;
     const route = target === undefined ? undefined : routes[target.hostname];
     if (target === undefined || route === undefined) {
@@ -33,12 +35,10 @@ export async function startNameProxy(routes: Readonly<Record<string, string>>): 
     upstream.on('error', () => response.destroy());
     request.pipe(upstream);
   });
-  const tunnels: string[] = [];
   const sockets = startSocketSet(server);
   server.on('connect', (request, client: Socket, head: Buffer) => {
-    const name = (request.url ?? '').split(':')[0] ?? '';
-    tunnels.push(name);
-    const route = routes[name];
+    requests.push(`CONNECT ${request.url}`);
+    const route = routes[(request.url ?? '').split(':')[0] ?? ''];
     if (route === undefined) {
       client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
       return;
@@ -57,5 +57,5 @@ export async function startNameProxy(routes: Readonly<Record<string, string>>): 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-  return { url: `http://127.0.0.1:${address.port}`, tunnels, stop: () => sockets.close() };
+  return { url: `http://127.0.0.1:${address.port}`, requests, stop: () => sockets.close() };
 }

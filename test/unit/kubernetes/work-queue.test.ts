@@ -104,6 +104,21 @@ describe('WorkQueue', () => {
     expect(runs).toEqual(['a', 'b', 'c']);
   });
 
+  it('keys of one lane hold up those of no other, and lanes take turns (faults.md 22)', async () => {
+    create({ concurrency: 2, reconcile: gated, laneOf: (key) => key[0] ?? '' });
+    for (const key of ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b3', 'c1']) queue.add(key);
+    await settle();
+    expect(runs.toSorted()).toEqual(['a1', 'a2', 'b1', 'b2', 'c1']);
+    expect(queue).toMatchObject({ depth: 3, running: 5 });
+    await open('b1');
+    expect(runs.at(-1)).toBe('b3');
+    await open('a2');
+    expect(runs.at(-1)).toBe('a3');
+    for (const key of ['a1', 'a3', 'a4', 'b2', 'b3', 'c1']) await open(key);
+    expect(runs).toHaveLength(8);
+    expect(queue).toMatchObject({ depth: 0, running: 0 });
+  });
+
   it('repeats a key whose reconcile throws with growing delays; others go on (faults.md 10)', async () => {
     let failing = true;
     create({

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { parseSettings, SettingsError } from '../../../src/settings/index.ts';
+import type { SigningGrants } from '../../../src/signing/grants.ts';
 import { NO_GRANTS } from '../../../src/signing/grants.ts';
-import { GrantsError, parseGrants } from '../../../src/signing/parse-grants.ts';
 
+const parseGrants = (text: string): SigningGrants => parseSettings(text).grants;
 const PROFILE = 'arn:aws:signer:us-west-2:111122223333:/signing-profiles/shop';
 const GRANTS = parseGrants(`
 signing:
@@ -125,7 +127,7 @@ signing:
     ['[1, 2]', 'the file: expected a mapping'],
     ['a: [', 'expected YAML'],
   ])('file %s is refused, naming the field', (text, message) => {
-    expect(() => parseGrants(text)).toThrow(GrantsError);
+    expect(() => parseGrants(text)).toThrow(SettingsError);
     expect(() => parseGrants(text)).toThrow(message);
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { GrantsError, parseConfigFile } from '../../../src/signing/parse-grants.ts';
+import { parseSettings, SettingsError } from '../../../src/settings/index.ts';
 
 describe('roles for the registries of Amazon ECR (aws.md, "Amazon ECR")', () => {
   it('are one for each account', () => {
-    const { ecrRoles, grants } = parseConfigFile(
+    const { ecrRoles, grants } = parseSettings(
       'ecr: {roles: [{account: "444455556666", roleArn: "arn:aws:iam::444455556666:role/pull"}]}',
     );
     expect([...ecrRoles]).toEqual([['444455556666', 'arn:aws:iam::444455556666:role/pull']]);
@@ -16,7 +16,7 @@ describe('roles for the registries of Amazon ECR (aws.md, "Amazon ECR")', () => 
     ['signing: {grants: []}', []],
     ['ecr: {}', []],
   ])('none by %j', (text, expected) => {
-    expect([...parseConfigFile(text).ecrRoles]).toEqual(expected);
+    expect([...parseSettings(text).ecrRoles]).toEqual(expected);
   });
 
   it.each([
@@ -30,7 +30,7 @@ describe('roles for the registries of Amazon ECR (aws.md, "Amazon ECR")', () => 
       'ecr.roles[1].account: 444455556666 stands there twice',
     ],
   ])('are refused with the field: %s', (text, message) => {
-    expect(() => parseConfigFile(text)).toThrow(GrantsError);
-    expect(() => parseConfigFile(text)).toThrow(message);
+    expect(() => parseSettings(text)).toThrow(SettingsError);
+    expect(() => parseSettings(text)).toThrow(message);
   });
 });
