@@ -105,7 +105,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ...aws,
     endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
-  const ecr = ecrCredentials({ ...aws, ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }) });
+  const ecr = ecrCredentials({
+    ...aws,
+    ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }),
+    roleOf: (account) => settings.current().ecrRoles.get(account),
+  });
   const registries = await createRegistryClients({
     config,
     metrics,
@@ -370,6 +374,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await Promise.all(Object.values(queues).map((each) => each.stop()));
       await sweep.stop();
       signerService.close();
+      ecr.close();
       await registries.close();
       await events.flush(config.shutdownTimeoutMs);
     },

@@ -44,7 +44,7 @@ export async function signCommand(ref: string, options: SignOptions, io: Io): Pr
   try {
     // What is wrong with key or chain is told before anything is asked of a registry.
     const signer = await signerOf(options, services);
-    const target = await openTarget(ref, options, io, progress);
+    const target = await openTarget(ref, { ...options, pushes: true }, io, progress);
     try {
       const subject = await resolveOnce(target, io, progress);
       const reference = options.ociLayout === undefined ? ref : target.nameOf();

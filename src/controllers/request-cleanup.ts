@@ -42,8 +42,14 @@ async function deleteAll(
   signal: AbortSignal,
 ): Promise<CleanupResult> {
   if (own.length === 0) return { kind: 'done' };
-  const mayUseOperators =
-    request.spec.sign?.awsSigner !== undefined && own.every((signature) => isGranted(request, signature, options));
+  const granted = own.every((signature) => isGranted(request, signature, options));
+  const roleArn = request.spec.registry?.assumeRoleArn;
+  if (roleArn !== undefined && !granted) {
+    return failed(
+      `the operator's signing grants no longer cover spec.registry.assumeRoleArn ${roleArn} in this namespace`,
+    );
+  }
+  const mayUseOperators = request.spec.sign?.awsSigner !== undefined && granted;
   const access = await registryAccess(request, mayUseOperators, options.registries, options.context.client, signal);
   if (access.kind === 'refused') return failed(access.message);
   return everyOne(own, async (signature) => {
@@ -89,7 +95,7 @@ function isGranted(request: ImageSignatureRequest, signature: OwnSignature, opti
     namespace,
     namespaceLabels: options.namespaceLabels(namespace),
     ...(profileArn === undefined ? {} : { profileArn }),
-    ...(awsSigner?.assumeRoleArn === undefined ? {} : { roleArn: awsSigner.assumeRoleArn }),
+    roleArns: [awsSigner?.assumeRoleArn, request.spec.registry?.assumeRoleArn].filter((arn) => arn !== undefined),
     repository: signature.repository,
   }).granted;
 }

@@ -27,14 +27,16 @@ function grantProblem(
   { grants, namespaceLabels }: PermissionOptions,
 ): Problem | undefined {
   const by = plan.sign?.by;
-  if (by?.kind !== 'awsSigner') return undefined;
+  const [profileArn, signingRole] = by?.kind === 'awsSigner' ? [by.profile.arn, by.assumeRoleArn] : [];
+  const roleArns = [signingRole, plan.registryRoleArn].filter((roleArn) => roleArn !== undefined);
+  if (profileArn === undefined && roleArns.length === 0) return undefined;
   const namespace = request.metadata.namespace ?? '';
   for (const image of plan.images) {
     const answer = grants().check({
       namespace,
       namespaceLabels: namespaceLabels(namespace),
-      profileArn: by.profile.arn,
-      ...(by.assumeRoleArn === undefined ? {} : { roleArn: by.assumeRoleArn }),
+      ...(profileArn === undefined ? {} : { profileArn }),
+      roleArns,
       repository: image.repository,
     });
     if (!answer.granted) return { reason: 'NotGranted', message: answer.message, terminal: true };

@@ -187,6 +187,9 @@ function signingProblem(error: unknown, image: string, signer: string): Problem 
       AccessDenied: 'AccessDenied',
       ProfileNotFound: 'ProfileNotFound',
       ProfileInactive: 'ProfileInactive',
+      ProfileCanceled: 'ProfileCanceled',
+      ProfileRevoked: 'ProfileRevoked',
+      ProfileVersionMismatch: 'ProfileVersionMismatch',
       RequestRejected: 'RequestRejected',
       InvalidArn: 'InvalidSpec',
     } as const;

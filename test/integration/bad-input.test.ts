@@ -304,7 +304,7 @@ describe('an ImageSignatureRequest', () => {
       sign: { awsSigner: { profileArn: scenario.profileArn('gone') } },
     });
     expect(cancelled).toMatchObject({
-      reason: 'ProfileInactive',
+      reason: 'ProfileCanceled',
       message: expect.stringContaining(scenario.profileArn('gone')),
     });
   });
