@@ -67,7 +67,6 @@ export const CONDITION_REASONS = [
   'SignatureRevoked',
   'TooManyPlatforms',
   'CleanupFailed',
-  'NotSupportedYet',
   'Undetermined',
 ] as const;
 export type ConditionReason = (typeof CONDITION_REASONS)[number];
