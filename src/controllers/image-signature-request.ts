@@ -154,7 +154,7 @@ export class ImageSignatureRequestController {
       before?.digest === undefined ||
       isPast(before.nextVerificationTime, now) ||
       (before.verdict === 'Unknown' && isRegistryCause(before.cause));
-    const digest = due ? (await work.client.resolve(image.reference, signal)).digest : before.digest;
+    const digest = due ? await this.#resolve(work, image, before, signal) : before.digest;
     if (before?.digest !== undefined && before.digest !== digest)
       this.#tellMoved(work.request, image, before.digest, digest);
     const reference = { ...image.reference, digest };
@@ -206,6 +206,25 @@ export class ImageSignatureRequestController {
         ...(dueAt === undefined ? {} : { dueAt }),
       },
     };
+  }
+
+  /**
+   * The digest that a reference names now. While the registry throttles it is the one that it named before: that is no
+   * news of the image, and the verifier says for how long what it knows stands in (faults.md 22).
+   */
+  async #resolve(
+    work: RequestWork,
+    image: RequestedImage,
+    before: ImageStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<string> {
+    try {
+      return (await work.client.resolve(image.reference, signal)).digest;
+    } catch (error) {
+      if (before?.digest !== undefined && error instanceof OciError && error.code === 'RateLimited')
+        return before.digest;
+      throw error;
+    }
   }
 
   /** What an image was asked for by; the index that covered it before also after a restart, wherever its tag moved. */
