@@ -11,10 +11,11 @@ import type { Config } from './config.ts';
 import { createCertificateServices } from './controllers/certificate-services.ts';
 import type { ControllerContext } from './controllers/context.ts';
 import { ImageController } from './controllers/image.ts';
-import { ImageSignatureRequestController, requestOfSweepUser } from './controllers/image-signature-request.ts';
+import { ImageSignatureRequestController } from './controllers/image-signature-request.ts';
 import { PodController } from './controllers/pod.ts';
 import { PullCredentials } from './controllers/pull-credentials.ts';
 import { createRegistryClients, OPERATOR } from './controllers/registry-clients.ts';
+import { requestOfSweepUser } from './controllers/request-names.ts';
 import { TrustPolicyController } from './controllers/trust-policy.ts';
 import { TrustStoreController } from './controllers/trust-store.ts';
 import {
@@ -104,7 +105,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ...aws,
     endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
-  const ecr = ecrCredentials({ ...aws, ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }) });
+  const ecr = ecrCredentials({
+    ...aws,
+    ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }),
+    roleOf: (account) => settings.current().ecrRoles.get(account),
+  });
   const registries = await createRegistryClients({
     config,
     metrics,
@@ -369,6 +374,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await Promise.all(Object.values(queues).map((each) => each.stop()));
       await sweep.stop();
       signerService.close();
+      ecr.close();
       await registries.close();
       await events.flush(config.shutdownTimeoutMs);
     },

@@ -55,6 +55,17 @@ export interface SignatureStatus {
   readonly checks: readonly SignatureCheckStatus[];
 }
 
+/** One platform's manifest of an index, where the request signs those too. */
+export interface PlatformStatus {
+  /** `linux/arm64`; empty where the index does not say. */
+  readonly platform: string;
+  readonly digest: string;
+  readonly verdict: VerdictType;
+  readonly cause?: Cause;
+  /** How many signatures the manifest has of its own. */
+  readonly signatures: number;
+}
+
 export interface ImageStatus {
   readonly reference: string;
   readonly digest?: string;
@@ -70,6 +81,9 @@ export interface ImageStatus {
   /** At most 10; the rest is counted. */
   readonly signatures?: readonly SignatureStatus[];
   readonly omittedSignatures?: number;
+  /** Of an index, with sign.platforms IndexAndManifests; at most 32. */
+  readonly platforms?: readonly PlatformStatus[];
+  readonly omittedPlatforms?: number;
   readonly lastVerifiedTime?: string;
   readonly nextVerificationTime?: string;
 }

@@ -41,9 +41,16 @@ export interface SigningJobArn extends Omit<SignerArn, 'resource'> {
   readonly arn: string;
 }
 
+const ROLE_ARN = /^arn:aws(?:-[a-z]+)*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/;
+
 const PROFILE_RESOURCE = /^\/signing-profiles\/([A-Za-z0-9_]{2,64})(?:\/([A-Za-z0-9]{10}))?$/;
 const JOB_RESOURCE = /^\/signing-jobs\/([A-Za-z0-9-]{1,64})$/;
 const PROFILE_NEAR_MISS = /^\/?(?:aliased-)?signing-?profiles?[/:]([A-Za-z0-9_]{2,64})(?:[/:]([A-Za-z0-9]{10}))?\/?$/i;
+
+/** Whether a text is the ARN of a role of IAM. */
+export function isRoleArn(text: string): boolean {
+  return ROLE_ARN.test(text);
+}
 
 /** Takes an ARN of service signer apart, without a look at its resource; undefined when it is none. */
 export function splitSignerArn(text: string): SignerArn | undefined {

@@ -5,6 +5,9 @@ export type AwsErrorCode =
   | 'AccessDenied'
   | 'ProfileNotFound'
   | 'ProfileInactive'
+  | 'ProfileCanceled'
+  | 'ProfileRevoked'
+  | 'ProfileVersionMismatch'
   | 'RequestRejected'
   | 'CredentialsUnavailable'
   | 'Unavailable';
@@ -15,6 +18,9 @@ const TERMINAL: Readonly<Record<AwsErrorCode, boolean>> = {
   AccessDenied: true,
   ProfileNotFound: true,
   ProfileInactive: true,
+  ProfileCanceled: true,
+  ProfileRevoked: true,
+  ProfileVersionMismatch: true,
   RequestRejected: true,
   // Tokens of IRSA and Pod Identity are written, and rotated, while the operator runs.
   CredentialsUnavailable: false,

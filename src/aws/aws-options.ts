@@ -4,9 +4,11 @@ import type { AwsCredentials } from './credentials.ts';
 /** An endpoint override: one for all regions, or by region; undefined is AWS's own. */
 export type AwsEndpoint = string | ((region: string) => string | undefined);
 
+export type AwsService = 'signer' | 'ecr' | 'ecr-public';
+
 /** One call, with its retries, as metrics count it. */
 export interface AwsRequestEvent {
-  readonly service: 'signer' | 'ecr';
+  readonly service: AwsService;
   /** E.g. `SignPayload`. */
   readonly operation: string;
   readonly region: string;
@@ -26,6 +28,8 @@ export interface AwsOptions {
   readonly maxAttempts?: number;
   /** Bound of one try; a call with its retries ends after `maxAttempts` times this. Default 10 s. */
   readonly requestTimeoutMs?: number;
+  /** Where proxies are named, and the credentials of the default chain; default the process's. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly onRequest?: (event: AwsRequestEvent) => void;
 }
 

@@ -1,6 +1,7 @@
-import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import { type fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { type AwsOptions, endpointFor } from './aws-options.ts';
 import { bounds } from './client-bounds.ts';
+import { defaultChain } from './default-chain.ts';
 
 /** Credentials as the SDK wants them. */
 export interface AwsCredentialIdentity {
@@ -40,7 +41,7 @@ export function baseCredentials(options: AwsOptions): CredentialSource {
   const { credentials } = options;
   if (typeof credentials === 'function') return credentials;
   if (credentials !== undefined) return async () => credentials;
-  return fromNodeProviderChain({});
+  return defaultChain(options);
 }
 
 /** The credentials of a call: the base ones, or those of a role assumed with them. Rejects with CredentialsFailure. */

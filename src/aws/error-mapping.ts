@@ -1,9 +1,13 @@
 import { printable } from '../transport/index.ts';
 import { AwsError, type AwsErrorCode } from './aws-error.ts';
+import type { AwsService } from './aws-options.ts';
 import { CredentialsFailure } from './credentials.ts';
+import { ChainError } from './default-chain.ts';
 
 /** What a call was for: its operation, and what it was about, for the message. */
 export interface CallSubject {
+  /** Default signer. */
+  readonly service?: AwsService;
   /** E.g. `SignPayload`. */
   readonly operation: string;
   /** What a person knows it by: the ARN of a profile or job, a registry. */
@@ -43,7 +47,9 @@ const REJECTED = new Set([
   'InvalidParameterException',
 ]);
 /** AWS has no error of its own for a cancelled or revoked profile: it says so in a ValidationException. */
-const INACTIVE = /cancell?ed|revoked|not (?:in )?(?:an? )?active|inactive/i;
+const CANCELED = /cancell?ed/i;
+const REVOKED = /revoked/i;
+const INACTIVE = /not (?:in )?(?:an? )?active|inactive/i;
 
 /** Tells what the SDK threw as one of our codes, with the operation, the ARN, and what AWS said. */
 export function toAwsError(error: unknown, subject: CallSubject): AwsError {
@@ -59,11 +65,11 @@ interface Classification {
   readonly advice: string;
 }
 
-function classify(error: unknown, { operation, notFound }: CallSubject): Classification {
+function classify(error: unknown, subject: CallSubject): Classification {
+  const { notFound } = subject;
   const { name, status, message } = factsOf(error);
   if (THROTTLED.has(name) || status === 429) return { code: 'Throttled', advice: '; it is tried again later' };
-  if (DENIED.has(name))
-    return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(operation)}` };
+  if (DENIED.has(name)) return { code: 'AccessDenied', advice: `; grant the operator's identity ${actionOf(subject)}` };
   if (REFUSED_CREDENTIALS.has(name)) {
     return {
       code: 'CredentialsUnavailable',
@@ -75,23 +81,34 @@ function classify(error: unknown, { operation, notFound }: CallSubject): Classif
     return { code: notFound, advice };
   }
   if (REJECTED.has(name)) {
-    return notFound === 'ProfileNotFound' && INACTIVE.test(message)
-      ? { code: 'ProfileInactive', advice: '; use an active signing profile' }
-      : { code: 'RequestRejected', advice: '' };
+    const inactive = notFound === 'ProfileNotFound' ? inactiveCode(message) : undefined;
+    return inactive === undefined
+      ? { code: 'RequestRejected', advice: '' }
+      : { code: inactive, advice: '; use an active signing profile' };
   }
   if (status === 403) return { code: 'AccessDenied', advice: '' };
   if (status === 400) return { code: 'RequestRejected', advice: '' };
   return { code: 'Unavailable', advice: '; it is tried again' };
 }
 
+function inactiveCode(message: string): AwsErrorCode | undefined {
+  if (CANCELED.test(message)) return 'ProfileCanceled';
+  if (REVOKED.test(message)) return 'ProfileRevoked';
+  return INACTIVE.test(message) ? 'ProfileInactive' : undefined;
+}
+
 function credentialsError({ original, roleArn }: CredentialsFailure, subject: CallSubject): AwsError {
   if (original instanceof CredentialsFailure) return credentialsError(original, subject);
   const { operation, target } = subject;
   if (roleArn === undefined) {
+    const why = original instanceof ChainError ? original.original : original;
+    const tried = original instanceof ChainError ? `tried ${original.tried}: ` : '';
+    // A throttled STS says no more about the credentials than a throttled Signer about a signature.
+    const isThrottled = classify(why, { operation, target, notFound: 'RequestRejected' }).code === 'Throttled';
     return new AwsError(
-      'CredentialsUnavailable',
-      `${operation} with ${target}: no AWS credentials: ${said(original)}; give the operator a role (IRSA, EKS Pod Identity, instance role) or keys`,
-      { cause: original },
+      isThrottled ? 'Throttled' : 'CredentialsUnavailable',
+      `${operation} with ${target}: no AWS credentials: ${tried}${said(why)}; give the operator a role (IRSA, EKS Pod Identity, instance role) or keys`,
+      { cause: why },
     );
   }
   const { code } = classify(original, { operation: 'AssumeRole', target: roleArn, notFound: 'RequestRejected' });
@@ -101,9 +118,10 @@ function credentialsError({ original, roleArn }: CredentialsFailure, subject: Ca
   });
 }
 
-/** ECR's actions and Signer's differ in their prefix alone. */
-function actionOf(operation: string): string {
-  return operation === 'GetAuthorizationToken' ? `ecr:${operation}` : `signer:${operation}`;
+/** The action of IAM that allows a call. */
+function actionOf({ service = 'signer', operation }: CallSubject): string {
+  const action = `${service}:${operation}`;
+  return service === 'ecr-public' ? `${action} and sts:GetServiceBearerToken` : action;
 }
 
 interface ErrorFacts {

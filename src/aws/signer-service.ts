@@ -2,7 +2,6 @@ import type { X509Certificate } from 'node:crypto';
 import {
   GetRevocationStatusCommand,
   RevokeSignatureCommand,
-  SignerClient,
   SignPayloadCommand,
   type SignPayloadResponse,
 } from '@aws-sdk/client-signer';
@@ -10,12 +9,18 @@ import { PAYLOAD_TYPE } from '../notary/index.ts';
 import { parseSigningJobArn, type SigningProfileArn, splitSignerArn } from './arn.ts';
 import { AwsError } from './aws-error.ts';
 import type { AwsOptions } from './aws-options.ts';
-import { callAws } from './call.ts';
 import { certificateHashes } from './certificate-hashes.ts';
-import { clientConfig } from './client-config.ts';
-import { baseCredentials, type CredentialSource } from './credentials.ts';
+import { SignerClients } from './signer-clients.ts';
+import {
+  checkPinnedVersion,
+  explainRefusal,
+  getSigningProfile,
+  type SigningProfile,
+  type SigningProfileRequest,
+} from './signing-profile.ts';
 
-const PLATFORM_ID = 'Notation-OCI-SHA384-ECDSA';
+/** Signer's platform for signatures of container images. */
+export const PLATFORM_ID = 'Notation-OCI-SHA384-ECDSA';
 const MAX_PAYLOAD_BYTES = 4096;
 const MAX_METADATA_BYTES = 16 * 1024;
 /** RevokeSignature's own limit. */
@@ -54,7 +59,7 @@ export interface RevocationStatus {
 export interface RevokeSignatureRequest {
   readonly jobArn: string;
   /** The profile that the job used, for the message. */
-  readonly profile: SigningProfileArn;
+  readonly profile?: SigningProfileArn;
   /** Told by AWS to whoever looks the job up; cut at 500 characters. */
   readonly reason: string;
   readonly assumeRoleArn?: string;
@@ -65,17 +70,20 @@ export interface RevokeSignatureRequest {
  * timeouts of the options and by the caller's signal; throttling is retried by the SDK with backoff and jitter.
  */
 export class SignerService {
-  readonly #options: AwsOptions;
-  readonly #credentials: CredentialSource;
-  readonly #clients = new Map<string, SignerClient>();
+  readonly #clients: SignerClients;
 
   constructor(options: AwsOptions = {}) {
-    this.#options = options;
-    this.#credentials = baseCredentials(options);
+    this.#clients = new SignerClients(options);
+  }
+
+  /** What a profile is like now. @throws AwsError; the signal's reason when aborted */
+  getSigningProfile(request: SigningProfileRequest, signal: AbortSignal): Promise<SigningProfile> {
+    return getSigningProfile(this.#clients, request, signal);
   }
 
   /**
    * Signs a payload with a profile, in the profile's own region. The answer is AWS's: verify it before use.
+   * SignPayload takes no version: where the profile names one, it must be the one that the profile has now.
    * @throws AwsError; the signal's reason when aborted
    */
   async signPayload(request: SignPayloadRequest, signal: AbortSignal): Promise<SignedPayload> {
@@ -86,24 +94,29 @@ export class SignerService {
         `SignPayload with ${profile.arn}: AWS Signer takes payloads of 1 to ${MAX_PAYLOAD_BYTES} bytes; this one has ${payload.byteLength}: shorten the user metadata`,
       );
     }
+    await checkPinnedVersion(this.#clients, request, signal);
     const command = new SignPayloadCommand({
       profileName: profile.profileName,
       profileOwner: profile.account,
       payload,
       payloadFormat: PAYLOAD_TYPE,
     });
-    const answer = await callAws(
-      {
-        service: 'signer',
-        operation: 'SignPayload',
-        target: profile.arn,
-        notFound: 'ProfileNotFound',
-        region: profile.region,
-        send: (abortSignal) => this.#client(profile.region, request.assumeRoleArn).send(command, { abortSignal }),
-      },
-      this.#options,
-      signal,
-    );
+    let answer: SignPayloadResponse;
+    try {
+      answer = await this.#clients.call(
+        {
+          operation: 'SignPayload',
+          target: profile.arn,
+          notFound: 'ProfileNotFound',
+          region: profile.region,
+          assumeRoleArn: request.assumeRoleArn,
+          send: (client, options) => client.send(command, options),
+        },
+        signal,
+      );
+    } catch (error) {
+      throw await explainRefusal(error, this.#clients, request, signal);
+    }
     return checkSigned(answer, profile);
   }
 
@@ -121,16 +134,15 @@ export class SignerService {
       profileVersionArn,
       signatureTimestamp,
     });
-    const answer = await callAws(
+    const answer = await this.#clients.call(
       {
-        service: 'signer',
         operation: 'GetRevocationStatus',
         target: jobArn,
         notFound: 'RequestRejected',
         region,
-        send: (abortSignal) => this.#client(region, undefined).send(command, { abortSignal }),
+        assumeRoleArn: undefined,
+        send: (client, options) => client.send(command, options),
       },
-      this.#options,
       signal,
     );
     return { revokedEntities: answer.revokedEntities ?? [] };
@@ -145,16 +157,15 @@ export class SignerService {
     const reason = request.reason.slice(0, MAX_REASON_LENGTH);
     const command = new RevokeSignatureCommand({ jobId, jobOwner: account, reason });
     try {
-      await callAws(
+      await this.#clients.call(
         {
-          service: 'signer',
           operation: 'RevokeSignature',
-          target: `${request.jobArn} (of ${request.profile.arn})`,
+          target: request.profile === undefined ? request.jobArn : `${request.jobArn} (of ${request.profile.arn})`,
           notFound: 'RequestRejected',
           region,
-          send: (abortSignal) => this.#client(region, request.assumeRoleArn).send(command, { abortSignal }),
+          assumeRoleArn: request.assumeRoleArn,
+          send: (client, options) => client.send(command, options),
         },
-        this.#options,
         signal,
       );
     } catch (error) {
@@ -171,18 +182,7 @@ export class SignerService {
 
   /** Closes the connections that are kept alive. */
   close(): void {
-    for (const client of this.#clients.values()) client.destroy();
-    this.#clients.clear();
-  }
-
-  #client(region: string, roleArn: string | undefined): SignerClient {
-    const key = `${region} ${roleArn ?? ''}`;
-    let client = this.#clients.get(key);
-    if (client === undefined) {
-      client = new SignerClient(clientConfig(this.#options, this.#credentials, region, roleArn));
-      this.#clients.set(key, client);
-    }
-    return client;
+    this.#clients.close();
   }
 }
 

@@ -14,6 +14,15 @@ export function outputFormat(text: string): OutputFormat {
   throw new InvalidArgumentError('Expected text or json.');
 }
 
+/** Which manifests of an index are signed. */
+export type PlatformChoice = 'index' | 'all';
+
+/** `index` or `all`. */
+export function platformChoice(text: string): PlatformChoice {
+  if (text === 'index' || text === 'all') return text;
+  throw new InvalidArgumentError('Expected index or all.');
+}
+
 /** A time by RFC 3339. */
 export function time(text: string): Date {
   const parsed = parseRfc3339(text);

@@ -9,6 +9,7 @@ import { type LoginOptions, loginCommand, logoutCommand } from './login.ts';
 import { type PolicyOptions, policyCheckCommand, policyImportCommand, policyShowCommand } from './policy.ts';
 import { type SignOptions, signCommand } from './sign.ts';
 import type { SignaturesOptions } from './signatures.ts';
+import { addSigner } from './signer-program.ts';
 import { type VerifyOptions, verifyCommand } from './verify.ts';
 import { quote } from './words.ts';
 
@@ -79,6 +80,7 @@ function usageFailure({ code, message }: CommanderError, argv: readonly string[]
 function helpCommand([command = '', subcommand = '']: readonly string[]): string {
   if (command === 'policy')
     return `sealwatch policy ${['check', 'show', 'import'].includes(subcommand) ? `${subcommand} ` : ''}--help`;
+  if (command === 'signer') return `sealwatch signer ${subcommand === 'profile' ? 'profile ' : ''}--help`;
   return `sealwatch ${['verify', 'sign', 'inspect', 'list', 'login', 'logout'].includes(command) ? `${command} ` : ''}--help`;
 }
 
@@ -87,6 +89,8 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
   program
     .description('Signs container images, verifies them, and tells why they are trusted or not (Notary Project)')
     .version(VERSION, '-V, --version')
+    // `signer profile revoke` has a --version of its own.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -109,6 +113,7 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
   look('inspect', 'show what the signatures of an image say, without judging them', inspectCommand);
   look('list', 'list the signatures of an image', listCommand);
   addPolicy(program, io, done);
+  addSigner(program, io, done);
   addLogin(program, io, done);
   program
     .command('operator')
@@ -153,6 +158,11 @@ function addSign(program: Command, run: (ref: string, options: SignOptions) => P
     .option('--expiry <DURATION>', 'how long the signature holds, such as 8760h; default for ever', parse.duration)
     .option('--timestamp-url <URL>', 'time stamping authority (RFC 3161)', parse.url)
     .option('--timestamp-root <FILE>', 'its root certificates, PEM', parse.filled)
+    .option(
+      '--platforms <WHICH>',
+      'index: what REF names; all: also each manifest that an index lists; default index',
+      parse.platformChoice,
+    )
     .addOption(userMetadata('to sign along; may be given several times'))
     .addOption(output())
     .action(run);

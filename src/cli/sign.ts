@@ -1,16 +1,19 @@
-import { formatRfc3339, type SignatureFormat } from '../notary/index.ts';
-import { pushSignature } from '../oci/index.ts';
+import { type Descriptor, formatRfc3339, type SignatureFormat } from '../notary/index.ts';
+import { type PlatformManifest, platformManifests, pushSignature } from '../oci/index.ts';
 import { createAwsSigner } from '../signing/aws-signer.ts';
 import { createKeySigner } from '../signing/key-signer.ts';
 import type { SignedEnvelope, Signer } from '../signing/signer.ts';
 import { USER_AGENT } from '../version.ts';
-import type { OutputFormat } from './arguments.ts';
+import type { OutputFormat, PlatformChoice } from './arguments.ts';
 import { EXIT, type ExitCode, UsageError } from './failure.ts';
 import { readUserFile } from './files.ts';
 import { type Io, painter, writeJson } from './io.ts';
 import { Progress } from './progress.ts';
 import { createServices, type Services } from './services.ts';
-import { openTarget, resolveOnce, type TargetOptions } from './target.ts';
+import { openTarget, resolveOnce, type Target, type TargetOptions } from './target.ts';
+
+/** As many as the operator signs of one image. */
+const MAX_PLATFORMS = 32;
 
 export interface SignOptions extends TargetOptions {
   /** Files, PEM. */
@@ -25,6 +28,7 @@ export interface SignOptions extends TargetOptions {
   readonly timestampUrl?: string;
   /** File, PEM. */
   readonly timestampRoot?: string;
+  readonly platforms?: PlatformChoice;
   readonly userMetadata?: ReadonlyMap<string, string>;
   readonly output: OutputFormat;
 }
@@ -35,37 +39,26 @@ export interface SignOptions extends TargetOptions {
  */
 export async function signCommand(ref: string, options: SignOptions, io: Io): Promise<ExitCode> {
   checkOptions(options);
-  const { signal } = io;
   const progress = new Progress(io.stderr);
   const services = createServices(options, io.env);
   try {
     // What is wrong with key or chain is told before anything is asked of a registry.
     const signer = await signerOf(options, services);
-    const target = await openTarget(ref, options, io, progress);
+    const target = await openTarget(ref, { ...options, pushes: true }, io, progress);
     try {
       const subject = await resolveOnce(target, io, progress);
+      const reference = options.ociLayout === undefined ? ref : target.nameOf();
+      // What cannot be signed as a whole is told before anything is signed.
+      const platforms = options.platforms === 'all' ? await platformsOf(target, subject, io) : undefined;
       progress.say(`signs with ${signer.name}`);
-      const { userMetadata, expiry } = options;
-      const signed = await signer.sign(
-        {
-          subject,
-          ...(userMetadata === undefined ? {} : { userMetadata: Object.fromEntries(userMetadata) }),
-          ...(expiry === undefined ? {} : { expiryMs: expiry }),
-          now: io.clock(),
-        },
-        signal,
-      );
-      progress.say('pushes the signature');
-      const artifact = { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations };
-      const { digest } = await pushSignature(target.store, target.reference, subject, artifact, signal);
+      const made: Made[] = [];
+      for (const { descriptor, platform } of [{ descriptor: subject, platform: undefined }, ...(platforms ?? [])]) {
+        const signature = await signOne(signer, target, descriptor, options, io, progress);
+        made.push({ subject: descriptor.digest, ...(platform === undefined ? {} : { platform }), ...signature });
+      }
       progress.done();
-      const made = {
-        reference: options.ociLayout === undefined ? ref : target.nameOf(),
-        subject: subject.digest,
-        digest,
-      };
-      if (options.output === 'json') writeJson(io, signJson(made, signed, signer));
-      else io.stdout.write(signText(target.nameOf(subject.digest), digest, signed, signer, io));
+      if (options.output === 'json') writeJson(io, signJson(reference, made, platforms !== undefined, signer));
+      else io.stdout.write(made.map((one) => signText(target.nameOf(one.subject), one, signer, io)).join(''));
       return EXIT.done;
     } finally {
       await target.close();
@@ -74,6 +67,48 @@ export async function signCommand(ref: string, options: SignOptions, io: Io): Pr
     progress.done();
     await services.close();
   }
+}
+
+/** The manifests that an index lists; undefined when the image is none. */
+async function platformsOf(
+  { store, reference, nameOf }: Target,
+  { digest }: Descriptor,
+  { signal }: Io,
+): Promise<readonly PlatformManifest[] | undefined> {
+  const { registry, repository } = reference;
+  const platforms = platformManifests(
+    await store.getManifest({ registry, repository, digest }, signal),
+    nameOf(digest),
+  );
+  if (platforms !== undefined && platforms.length > MAX_PLATFORMS) {
+    throw new UsageError(
+      `--platforms all: ${nameOf(digest)} has ${platforms.length} platforms, and at most ${MAX_PLATFORMS} are signed: sign the index alone, or manifests by their digests`,
+    );
+  }
+  return platforms;
+}
+
+async function signOne(
+  signer: Signer,
+  { store, reference, nameOf }: Target,
+  subject: Descriptor,
+  { userMetadata, expiry }: SignOptions,
+  { clock, signal }: Io,
+  progress: Progress,
+): Promise<Pick<Made, 'digest' | 'signed'>> {
+  const signed = await signer.sign(
+    {
+      subject,
+      ...(userMetadata === undefined ? {} : { userMetadata: Object.fromEntries(userMetadata) }),
+      ...(expiry === undefined ? {} : { expiryMs: expiry }),
+      now: clock(),
+    },
+    signal,
+  );
+  progress.say(`pushes the signature of ${nameOf(subject.digest)}`);
+  const artifact = { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations };
+  const { digest } = await pushSignature(store, reference, subject, artifact, signal);
+  return { digest, signed };
 }
 
 function checkOptions(options: SignOptions): void {
@@ -119,35 +154,42 @@ async function pemFile(path: string, flag: string): Promise<string> {
   return (await readUserFile(path, flag)).toString('utf8');
 }
 
+/** One signature that was made. */
 interface Made {
-  readonly reference: string;
   readonly subject: string;
+  /** Of the manifest that was signed, where it is one of an index. */
+  readonly platform?: string;
   /** Of the signature's manifest. */
   readonly digest: string;
+  readonly signed: SignedEnvelope;
 }
 
-function signJson({ reference, subject, digest }: Made, { envelope, jobArn }: SignedEnvelope, signer: Signer): object {
+function signJson(reference: string, [first, ...others]: readonly Made[], isIndex: boolean, signer: Signer): object {
+  const entry = (made: Made): object => ({ digest: made.subject, signature: signatureJson(made, signer) });
+  const platforms = others.map((made) => ({ platform: made.platform ?? '', ...entry(made) }));
+  return { reference, ...(first === undefined ? {} : entry(first)), ...(isIndex ? { platforms } : {}) };
+}
+
+function signatureJson({ digest, signed: { envelope, jobArn } }: Made, signer: Signer): object {
   const { format, scheme, expiry, timestampToken } = envelope;
   return {
-    reference,
-    digest: subject,
-    signature: {
-      digest,
-      format,
-      scheme,
-      signedAt: signedAt(envelope),
-      expiresAt: expiry === undefined ? null : formatRfc3339(expiry),
-      signer: signer.name,
-      timestamped: timestampToken !== undefined,
-      jobArn: jobArn ?? null,
-    },
+    digest,
+    format,
+    scheme,
+    signedAt: signedAt(envelope),
+    expiresAt: expiry === undefined ? null : formatRfc3339(expiry),
+    signer: signer.name,
+    timestamped: timestampToken !== undefined,
+    jobArn: jobArn ?? null,
   };
 }
 
-function signText(image: string, digest: string, { envelope, jobArn }: SignedEnvelope, signer: Signer, io: Io): string {
+function signText(image: string, { digest, platform, signed }: Made, signer: Signer, io: Io): string {
+  const { envelope, jobArn } = signed;
   const paint = painter(io.stdout);
   const { format, scheme, expiry, timestampToken } = envelope;
   const rows = [
+    ...(platform === undefined || platform === '' ? [] : [['platform', platform]]),
     ['signature', digest],
     ['envelope', `${format}, ${scheme}`],
     ['signer', signer.name],

@@ -34,6 +34,8 @@ export interface TargetOptions {
   readonly passwordStdin?: boolean;
   readonly caFile?: string;
   readonly allowAddresses?: readonly string[];
+  /** The command writes there: ECR Public asks for credentials then. */
+  readonly pushes?: boolean;
 }
 
 /** An image that a command is about, and where it is. */
@@ -132,7 +134,9 @@ async function credentialsOf(options: TargetOptions, io: Io): Promise<Credential
     return { credentialsFor: async () => loginCredentials(username, password) };
   }
   const docker = await dockerConfigOf(io.env);
-  const ecr = toldAsRegistryFault(ecrCredentials({ requestTimeoutMs: REQUEST_TIMEOUT_MS }));
+  const publicRegistry = options.pushes === true ? 'authenticated' : 'anonymous';
+  const authorization = ecrCredentials({ requestTimeoutMs: REQUEST_TIMEOUT_MS, env: io.env });
+  const ecr = toldAsRegistryFault(authorization.as({ publicRegistry }));
   return chainCredentials(...(docker === undefined ? [ecr] : [docker, ecr]));
 }
 

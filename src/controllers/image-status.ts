@@ -1,5 +1,6 @@
 import type { ImageStatus, SignatureStatus } from '../api/image-signature-request.ts';
 import type { ImageVerdict } from '../api/image-verdict.ts';
+import { VERDICTS_WORST_FIRST } from '../api/verdict.ts';
 import { cutMessage } from '../kubernetes/index.ts';
 import type { OciError } from '../oci/index.ts';
 import {
@@ -69,8 +70,23 @@ export function unreadImageStatus(
     reference,
     ...(before?.digest === undefined ? {} : { digest: before.digest }),
     ...(before?.mediaType === undefined ? {} : { mediaType: before.mediaType }),
+    ...(before?.platforms === undefined ? {} : { platforms: before.platforms }),
     ...verdictStatus(verdict),
     ...(before?.lastVerifiedTime === undefined ? {} : { lastVerifiedTime: before.lastVerifiedTime }),
+  };
+}
+
+/** An image and its platforms as one: the worst verdict counts, and the reference says whose it is. */
+export function sumUp(image: ImageStatus): ImageStatus {
+  const rank = ({ verdict }: Pick<ImageStatus, 'verdict'>): number => VERDICTS_WORST_FIRST.indexOf(verdict);
+  const worst = (image.platforms ?? []).toSorted((a, b) => rank(a) - rank(b))[0];
+  if (worst === undefined || rank(worst) >= rank(image)) return image;
+  const { lastKnown, cause, coveredBy, ...rest } = image;
+  return {
+    ...rest,
+    reference: `${image.reference} (${worst.platform === '' ? worst.digest : worst.platform})`,
+    verdict: worst.verdict,
+    ...(worst.cause === undefined ? {} : { cause: worst.cause }),
   };
 }
 

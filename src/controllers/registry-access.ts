@@ -1,5 +1,6 @@
 import type { ConditionReason } from '../api/conditions.ts';
 import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
+import { type EcrIdentity, parseEcrHost } from '../aws/index.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
 import { anonymous, type CredentialProvider, chainCredentials, type RegistryClient } from '../oci/index.ts';
 import { checkCABundle } from '../transport/index.ts';
@@ -16,6 +17,8 @@ export interface RegistryClients {
    */
   readonly withCredentials: (credentials: CredentialProvider, ca: string | undefined, owner: string) => RegistryClient;
   readonly operatorCredentials: CredentialProvider;
+  /** For registries of Amazon ECR with another identity than the operator's own; anonymous for every other registry. */
+  readonly ecrCredentialsAs: (identity: EcrIdentity) => CredentialProvider;
   readonly allowsPlainHTTP: (host: string) => boolean;
 }
 
@@ -28,6 +31,7 @@ export type RegistryAccess =
  * read anew at each reconcile, those of `secretRefs` come first, and the first that the registry takes serves.
  * The operator's own credentials serve besides only where `mayUseOperators` holds: where the request only reads, or
  * where a signing grant covers the repository. Else a tenant's key could be used to push with the platform's power.
+ * Whoever calls has made sure that a grant covers `registry.assumeRoleArn`.
  */
 export async function registryAccess(
   request: ImageSignatureRequest,
@@ -39,9 +43,15 @@ export async function registryAccess(
   const { registry } = request.spec;
   const namespace = request.metadata.namespace ?? '';
   const operators = mayUseOperators ? clients.operatorCredentials : anonymous;
+  // ECR Public needs no credentials but for pushing: only then is AWS asked for them.
+  const publicPush =
+    mayUseOperators && pushesToEcrPublic(request)
+      ? [clients.ecrCredentialsAs({ publicRegistry: 'authenticated' })]
+      : [];
   if (registry === undefined) {
-    const client = mayUseOperators ? clients.operator : clients.withCredentials(anonymous, undefined, namespace);
-    return { kind: 'access', client };
+    if (mayUseOperators && publicPush.length === 0) return { kind: 'access', client: clients.operator };
+    const credentials = chainCredentials(...publicPush, operators);
+    return { kind: 'access', client: clients.withCredentials(credentials, undefined, namespace) };
   }
   const names = new Set((registry.secretRefs ?? []).map((reference) => reference.name));
   try {
@@ -56,15 +66,21 @@ export async function registryAccess(
     }
     const providers: CredentialProvider[] = [];
     for (const name of names) providers.push(await pullSecret(kubernetes, namespace, name, signal));
+    if (registry.assumeRoleArn !== undefined) {
+      providers.push(clients.ecrCredentialsAs({ roleArn: registry.assumeRoleArn, publicRegistry: 'authenticated' }));
+    }
     const ca = await caBundle(request, kubernetes, signal);
-    return {
-      kind: 'access',
-      client: clients.withCredentials(chainCredentials(...providers, operators), ca, namespace),
-    };
+    const credentials = chainCredentials(...providers, ...publicPush, operators);
+    return { kind: 'access', client: clients.withCredentials(credentials, ca, namespace) };
   } catch (error) {
     if (error instanceof Missing) return { kind: 'refused', reason: error.reason, message: error.message };
     throw error;
   }
+}
+
+function pushesToEcrPublic({ spec }: ImageSignatureRequest): boolean {
+  const isPublic = (image: string): boolean => parseEcrHost(image.slice(0, image.indexOf('/')))?.kind === 'public';
+  return spec.sign !== undefined && spec.images.some(isPublic);
 }
 
 class Missing extends Error {

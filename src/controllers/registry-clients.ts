@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { AwsError } from '../aws/index.ts';
+import { AwsError, type EcrAuthorization } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
   anonymous,
@@ -29,7 +29,7 @@ export interface RegistryClientsOptions {
   readonly config: Config;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly ecr: CredentialProvider;
+  readonly ecr: EcrAuthorization;
   readonly mirrors: () => Mirrors;
 }
 
@@ -77,6 +77,7 @@ export async function createRegistryClients(
     operator: withCredentials(operatorCredentials, undefined, OPERATOR),
     withCredentials,
     operatorCredentials,
+    ecrCredentialsAs: (identity) => toldAsRegistryFault(ecr.as(identity)),
     allowsPlainHTTP,
     close: async () => {
       operatorCA.stop();

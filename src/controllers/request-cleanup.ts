@@ -42,14 +42,19 @@ async function deleteAll(
   signal: AbortSignal,
 ): Promise<CleanupResult> {
   if (own.length === 0) return { kind: 'done' };
-  const mayUseOperators =
-    request.spec.sign?.awsSigner !== undefined && own.every((signature) => isGranted(request, signature, options));
+  const granted = own.every((signature) => isGranted(request, signature, options));
+  const roleArn = request.spec.registry?.assumeRoleArn;
+  if (roleArn !== undefined && !granted) {
+    return failed(
+      `the operator's signing grants no longer cover spec.registry.assumeRoleArn ${roleArn} in this namespace`,
+    );
+  }
+  const mayUseOperators = request.spec.sign?.awsSigner !== undefined && granted;
   const access = await registryAccess(request, mayUseOperators, options.registries, options.context.client, signal);
   if (access.kind === 'refused') return failed(access.message);
   return everyOne(own, async (signature) => {
     const reference: Reference = referenceOf(`${signature.repository}@${signature.subjectDigest}`);
-    const subject = await access.client.resolve(reference, signal);
-    await deleteSignature(access.client, reference, subject, signature.digest, signal);
+    await deleteSignature(access.client, reference, signature.subjectDigest, signature.digest, signal);
   });
 }
 
@@ -90,7 +95,7 @@ function isGranted(request: ImageSignatureRequest, signature: OwnSignature, opti
     namespace,
     namespaceLabels: options.namespaceLabels(namespace),
     ...(profileArn === undefined ? {} : { profileArn }),
-    ...(awsSigner?.assumeRoleArn === undefined ? {} : { roleArn: awsSigner.assumeRoleArn }),
+    roleArns: [awsSigner?.assumeRoleArn, request.spec.registry?.assumeRoleArn].filter((arn) => arn !== undefined),
     repository: signature.repository,
   }).granted;
 }
@@ -99,7 +104,7 @@ async function everyOne(
   own: readonly OwnSignature[],
   act: (signature: OwnSignature) => Promise<void>,
 ): Promise<CleanupResult> {
-  const failures: string[] = [];
+  const failures: (OciError | AwsError)[] = [];
   for (const signature of own) {
     try {
       await act(signature);
@@ -107,20 +112,23 @@ async function everyOne(
       if (!(error instanceof OciError) && !(error instanceof AwsError)) throw error;
       // The image itself is gone, and its signatures with it.
       if (error instanceof OciError && error.code === 'NotFound') continue;
-      failures.push(error.message);
+      failures.push(error);
     }
   }
   const first = failures[0];
-  return first === undefined ? { kind: 'done' } : failed(`${failures.length} of ${own.length} signatures: ${first}`);
+  if (first === undefined) return { kind: 'done' };
+  // A registry that deletes nothing does not do so later either: a person must change it, or give up.
+  const isRefused = failures.every((error) => error instanceof OciError && error.status === 405);
+  return failed(`${failures.length} of ${own.length} signatures: ${first.message}`, isRefused);
 }
 
-function failed(message: string): CleanupResult {
+function failed(message: string, terminal = false): CleanupResult {
   return {
     kind: 'failed',
     problem: {
       reason: 'CleanupFailed',
       message: `${message}; the request is kept and tried again; to give up, annotate it with ${ANNOTATIONS.skipCleanup}=true`,
-      terminal: false,
+      terminal,
     },
   };
 }

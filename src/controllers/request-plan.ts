@@ -2,7 +2,7 @@ import type { ConditionReason } from '../api/conditions.ts';
 import { parseDuration } from '../api/duration.ts';
 import { ANNOTATIONS } from '../api/group.ts';
 import type { DeletionPolicy, ImageSignatureRequest } from '../api/image-signature-request.ts';
-import { AwsError, parseSigningProfileArn, type SigningProfileArn } from '../aws/index.ts';
+import { AwsError, isRoleArn, parseEcrHost, parseSigningProfileArn, type SigningProfileArn } from '../aws/index.ts';
 import { OciError, parseReference, type Reference, repositoryName } from '../oci/index.ts';
 import { cut } from './wording.ts';
 
@@ -26,6 +26,8 @@ export interface SigningPlan {
   readonly expiryMs?: number;
   readonly timestamp?: TimestampPlan;
   readonly renewBeforeMs: number;
+  /** Whether the manifests that an index lists are signed with it. */
+  readonly withPlatforms: boolean;
   /** Every image needs a signature of this request made at or after this moment; it may lie ahead. */
   readonly signAnewAt?: Date;
 }
@@ -40,6 +42,8 @@ export interface TimestampPlan {
 export interface RequestPlan {
   readonly images: readonly RequestedImage[];
   readonly sign?: SigningPlan;
+  /** Role by which the registries of Amazon ECR are used; it needs a grant. */
+  readonly registryRoleArn?: string;
   readonly intervalMs: number;
   readonly requiredMetadata?: Readonly<Record<string, string>>;
   readonly deletionPolicy: DeletionPolicy;
@@ -91,16 +95,13 @@ function plan(request: ImageSignatureRequest): RequestPlan {
       'spec.deletionPolicy: RevokeSignature needs spec.sign.awsSigner; use DeleteSignature or Retain',
     );
   }
-  if (spec.registry?.assumeRoleArn !== undefined) {
-    throw new Refusal(
-      'NotSupportedYet',
-      'spec.registry.assumeRoleArn is not supported yet: remove it and give credentials in spec.registry.secretRefs',
-    );
-  }
+  const registryRoleArn = spec.registry?.assumeRoleArn;
+  if (registryRoleArn !== undefined) checkRegistryRole(registryRoleArn, images);
   const required = spec.verify?.requiredMetadata;
   return {
     images,
     ...(sign === undefined ? {} : { sign }),
+    ...(registryRoleArn === undefined ? {} : { registryRoleArn }),
     intervalMs: Math.max(
       duration(spec.verify?.interval, 'spec.verify.interval') ?? DEFAULT_INTERVAL_MS,
       MIN_INTERVAL_MS,
@@ -109,6 +110,20 @@ function plan(request: ImageSignatureRequest): RequestPlan {
     deletionPolicy,
     needsCleanup: deletionPolicy !== 'Retain',
   };
+}
+
+function checkRegistryRole(roleArn: string, images: readonly RequestedImage[]): void {
+  const field = 'spec.registry.assumeRoleArn';
+  if (!isRoleArn(roleArn)) {
+    const found = JSON.stringify(cut(roleArn, 100));
+    throw new Refusal('InvalidSpec', `${field}: expected arn:<partition>:iam::<account>:role/<name>; found ${found}`);
+  }
+  if (!images.some((image) => parseEcrHost(image.reference.registry) !== undefined)) {
+    throw new Refusal(
+      'InvalidSpec',
+      `${field}: a role is assumed for registries of Amazon ECR, and none of the images is in one; remove it, or give credentials in spec.registry.secretRefs`,
+    );
+  }
 }
 
 function signingPlan(request: ImageSignatureRequest): SigningPlan {
@@ -124,9 +139,6 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
       'InvalidSpec',
       'spec.sign.timestamp: AWS Signer states the time of signing itself; remove it, or sign with a key',
     );
-  }
-  if (sign.platforms === 'IndexAndManifests') {
-    throw new Refusal('NotSupportedYet', 'spec.sign.platforms: IndexAndManifests is not supported yet; use Index');
   }
   const expiryMs = duration(sign.expiry, 'spec.sign.expiry');
   if (awsSigner !== undefined && expiryMs !== undefined) {
@@ -164,6 +176,7 @@ function signingPlan(request: ImageSignatureRequest): SigningPlan {
     ...(sign.timestamp === undefined ? {} : { timestamp: timestampPlan(sign.timestamp) }),
     ...(expiryMs === undefined ? {} : { expiryMs }),
     renewBeforeMs,
+    withPlatforms: sign.platforms === 'IndexAndManifests',
     ...(signAnewAt === undefined ? {} : { signAnewAt }),
   };
 }

@@ -30,7 +30,7 @@ export async function signerOf(
   const { by } = plan;
   if (by.kind === 'key') return keySigner(request, by.secretName, plan, options, signal);
   return createAwsSigner({
-    profileArn: by.profile.arn,
+    profileArn: by.profile.versionArn ?? by.profile.arn,
     ...(by.assumeRoleArn === undefined ? {} : { assumeRoleArn: by.assumeRoleArn }),
     service: options.signerService,
   });

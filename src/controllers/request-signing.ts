@@ -2,13 +2,16 @@ import { ANNOTATIONS } from '../api/group.ts';
 import type { ImageSignatureRequest, OwnSignature } from '../api/image-signature-request.ts';
 import { AwsError } from '../aws/index.ts';
 import { NotaryError } from '../notary/index.ts';
-import { OciError, pushSignature, type Reference, type RegistryClient } from '../oci/index.ts';
-import { decideSigning, renewalTime } from '../signing/own-signature.ts';
+import { OciError, pushSignature, type Reference, type RegistryClient, relistSignature } from '../oci/index.ts';
+import { decideSigning, renewalTime, type SigningDecision } from '../signing/own-signature.ts';
 import type { SignedEnvelope, Signer } from '../signing/signer.ts';
-import type { ImageEvaluation } from '../verification/index.ts';
+import { type ImageEvaluation, shortDigest } from '../verification/index.ts';
 import type { RequestedImage, SigningPlan } from './request-plan.ts';
 import type { Problem } from './request-result.ts';
 import { rfc3339 } from './wording.ts';
+
+/** Of one image, the last made; older ones are not needed while one of these is in force. */
+const MAX_RELISTED = 3;
 
 export interface ImageSigning {
   readonly request: ImageSignatureRequest;
@@ -21,6 +24,8 @@ export interface ImageSigning {
   readonly reference: Reference & { readonly digest: string };
   /** Of every signature that the image has. */
   readonly evaluation: ImageEvaluation;
+  /** What was listed again just now. */
+  readonly relisted?: readonly string[];
   readonly now: Date;
 }
 
@@ -30,29 +35,53 @@ export interface SigningOutcome {
   readonly signed?: boolean;
   /** The signature that was made now. */
   readonly made?: OwnSignature;
+  /** Only the index of the tag schema lists what was made: it is worth another look (notary.md A5). */
+  readonly byTagSchema?: boolean;
   readonly renewAt?: Date;
   readonly problem?: Problem;
 }
 
+/**
+ * Lists own signatures again that the registry has and lists no more, before anything is signed anew: another writer's
+ * older index took them out (notary.md A5).
+ * @returns their digests, or why it could not be done
+ */
+export async function relistOwn(input: ImageSigning, signal: AbortSignal): Promise<readonly string[] | Problem> {
+  const { client, evaluation, image, own, plan, reference, now } = input;
+  const { subject } = evaluation;
+  if (subject === undefined) return [];
+  if (needsSignAnew(plan.signAnewAt, own, image.repository, subject.digest, now)) return [];
+  if (decide(input, subject).kind !== 'sign') return [];
+  const listed = new Set(evaluation.signatures.map(({ digest }) => digest));
+  const unlisted = own.filter(
+    ({ repository, subjectDigest, digest, expiresAt }) =>
+      repository === image.repository &&
+      subjectDigest === subject.digest &&
+      !listed.has(digest) &&
+      (expiresAt === undefined || Date.parse(expiresAt) > now.getTime()),
+  );
+  const relisted: string[] = [];
+  try {
+    for (const { digest } of unlisted.slice(-MAX_RELISTED))
+      if (await relistSignature(client, reference, subject, digest, signal)) relisted.push(digest);
+  } catch (error) {
+    const problem = signingProblem(error, image.text, keyOwner(input.request, plan));
+    if (problem === undefined) throw error;
+    return problem;
+  }
+  return relisted;
+}
+
 /** Signs an image and pushes the signature, unless it has one already or must not be signed. */
 export async function signImage(input: ImageSigning, signal: AbortSignal): Promise<SigningOutcome> {
-  const { evaluation, image, plan, signer, own, now } = input;
+  const { evaluation, image, plan, own, now, relisted = [] } = input;
   const { subject } = evaluation;
   if (subject === undefined) {
     const message = evaluation.cause?.message ?? 'the image could not be read';
     return { problem: { reason: 'Undetermined', message, terminal: false } };
   }
   if (!needsSignAnew(plan.signAnewAt, own, image.repository, subject.digest, now)) {
-    const { userMetadata, renewBeforeMs } = plan;
-    const decision = decideSigning({
-      evaluation,
-      subject,
-      signer,
-      ...(userMetadata === undefined ? {} : { userMetadata }),
-      renewBeforeMs,
-      own,
-      now,
-    });
+    const decision = decide(input, subject);
     switch (decision.kind) {
       case 'signed':
         return { signed: true, ...(decision.renewAt === undefined ? {} : { renewAt: decision.renewAt }) };
@@ -62,8 +91,12 @@ export async function signImage(input: ImageSigning, signal: AbortSignal): Promi
         const message = `${image.text}: ${decision.message}; it is not signed again by itself: to sign it anew, annotate the request with ${ANNOTATIONS.signAnewRequestedAt}=<time now, RFC 3339>`;
         return { problem: { reason: 'SignatureRevoked', message, terminal: true } };
       }
-      case 'sign':
-        break;
+      case 'sign': {
+        const missing = relisted.find((wanted) => !evaluation.signatures.some(({ digest }) => digest === wanted));
+        if (missing === undefined) break;
+        const message = `${image.text}: the registry has signature ${shortDigest(missing)} and does not list it, although it was pushed again; nothing is signed anew meanwhile`;
+        return { problem: { reason: 'SigningFailed', message, terminal: false } };
+      }
     }
   }
   try {
@@ -73,6 +106,22 @@ export async function signImage(input: ImageSigning, signal: AbortSignal): Promi
     if (problem === undefined) throw error;
     return { problem };
   }
+}
+
+function decide(
+  { evaluation, plan, signer, own, now }: ImageSigning,
+  subject: NonNullable<ImageEvaluation['subject']>,
+): SigningDecision {
+  const { userMetadata, renewBeforeMs } = plan;
+  return decideSigning({
+    evaluation,
+    subject,
+    signer,
+    ...(userMetadata === undefined ? {} : { userMetadata }),
+    renewBeforeMs,
+    own,
+    now,
+  });
 }
 
 async function make(
@@ -92,11 +141,12 @@ async function make(
     signal,
   );
   const artifact = { envelope: signed.bytes, mediaType: signed.mediaType, annotations: signed.annotations };
-  const { digest } = await pushSignature(client, reference, subject, artifact, signal);
+  const { digest, byTagSchema = false } = await pushSignature(client, reference, subject, artifact, signal);
   const renewAt = renewalTime(signed.envelope, plan.renewBeforeMs);
   return {
     signed: true,
     made: { repository: image.repository, subjectDigest: subject.digest, digest, ...recordOf(signed, now) },
+    byTagSchema,
     ...(renewAt === undefined ? {} : { renewAt }),
   };
 }
@@ -137,6 +187,9 @@ function signingProblem(error: unknown, image: string, signer: string): Problem 
       AccessDenied: 'AccessDenied',
       ProfileNotFound: 'ProfileNotFound',
       ProfileInactive: 'ProfileInactive',
+      ProfileCanceled: 'ProfileCanceled',
+      ProfileRevoked: 'ProfileRevoked',
+      ProfileVersionMismatch: 'ProfileVersionMismatch',
       RequestRejected: 'RequestRejected',
       InvalidArn: 'InvalidSpec',
     } as const;

@@ -3,7 +3,8 @@ import type {
   ImageSignatureRequestStatus,
   ImageStatus,
 } from '../api/image-signature-request.ts';
-import type { VerdictType } from '../api/verdict.ts';
+import type { Cause, VerdictType } from '../api/verdict.ts';
+import { sumUp } from './image-status.ts';
 import { conditionsOf } from './request-conditions.ts';
 import type { RequestResult } from './request-result.ts';
 import { cut } from './wording.ts';
@@ -22,7 +23,7 @@ export function requestStatus(input: RequestResult): ImageSignatureRequestStatus
     images,
     ownSignatures: input.own,
     summary: summaryOf(input, images),
-    conditions: conditionsOf(input, images),
+    conditions: conditionsOf(input, images.map(sumUp)),
   });
 }
 
@@ -31,7 +32,7 @@ function summaryOf(
   images: readonly ImageStatus[],
 ): NonNullable<ImageSignatureRequestStatus['summary']> {
   const total = input.request.spec.images.length;
-  const count = (verdict: VerdictType): number => images.filter((image) => image.verdict === verdict).length;
+  const count = (verdict: VerdictType): number => images.filter((image) => sumUp(image).verdict === verdict).length;
   const signed = input.images.filter((image) => image.signed === true).length;
   const expiries = images.flatMap((image) => {
     const inForce = image.signatures?.find((signature) => signature.verdict === 'Trusted') ?? image.signatures?.[0];
@@ -53,14 +54,14 @@ function countBefore(request: ImageSignatureRequest): number {
 }
 
 /**
- * Makes the status small enough: first without the details of signatures, then with short causes, each from the last
- * image on; then without the oldest of the request's own signatures.
+ * Makes the status small enough: first without the details of signatures, then with short causes, then without the
+ * platforms that are trusted, each from the last image on; then without the oldest of the request's own signatures.
  */
 function bounded(status: ImageSignatureRequestStatus): ImageSignatureRequestStatus {
   const images = [...(status.images ?? [])];
   const own = [...(status.ownSignatures ?? [])];
   let excess = bytesOf({ ...status, images, ownSignatures: own }) - MAX_STATUS_BYTES;
-  for (const shorten of [withoutSignatures, withShortCause]) {
+  for (const shorten of [withoutSignatures, withShortCause, withoutTrustedPlatforms]) {
     for (let i = images.length - 1; i >= 0 && excess > 0; i -= 1) {
       const image = images[i];
       if (image === undefined) continue;
@@ -79,9 +80,28 @@ function withoutSignatures(image: ImageStatus): ImageStatus {
 }
 
 function withShortCause(image: ImageStatus): ImageStatus {
-  if (image.cause === undefined) return image;
-  const { revoked, ...cause } = image.cause;
-  return { ...image, cause: { ...cause, message: cut(cause.message, 100) } };
+  return {
+    ...image,
+    ...(image.cause === undefined ? {} : { cause: shortCause(image.cause) }),
+    ...(image.platforms === undefined
+      ? {}
+      : {
+          platforms: image.platforms.map((platform) =>
+            platform.cause === undefined ? platform : { ...platform, cause: shortCause(platform.cause) },
+          ),
+        }),
+  };
+}
+
+function shortCause({ revoked, ...cause }: Cause): Cause {
+  return { ...cause, message: cut(cause.message, 100) };
+}
+
+function withoutTrustedPlatforms(image: ImageStatus): ImageStatus {
+  if (image.platforms === undefined) return image;
+  const platforms = image.platforms.filter(({ verdict }) => verdict !== 'Trusted');
+  const omitted = (image.omittedPlatforms ?? 0) + image.platforms.length - platforms.length;
+  return { ...image, platforms, ...(omitted === 0 ? {} : { omittedPlatforms: omitted }) };
 }
 
 function bytesOf(value: unknown): number {

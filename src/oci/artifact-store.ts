@@ -11,11 +11,19 @@ export type SignatureForm = 'artifactType' | 'configType';
 export interface Manifest {
   readonly descriptor: Descriptor;
   readonly bytes: Buffer;
+  /** The registry's own mark of what a tag named when it was read: strong (RFC 9110 §8.8.3), where it gives one. */
+  readonly etag?: string;
 }
 
 /** An entry of an index of referrers. */
 export interface Referrer extends Descriptor {
   readonly artifactType?: string;
+}
+
+/** A referrer that was pushed, and how it is listed. */
+export interface PushedReferrer extends Descriptor {
+  /** Only the index of the tag schema lists it: another writer may take it out again (notary.md A5). */
+  readonly byTagSchema?: boolean;
 }
 
 /** What a list of referrers says of one, beside its descriptor. */
@@ -67,5 +75,5 @@ export interface ArtifactStore {
     mediaType: string,
     details: ReferrerDetails,
     signal: AbortSignal,
-  ) => Promise<Descriptor>;
+  ) => Promise<PushedReferrer>;
 }

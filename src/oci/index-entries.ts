@@ -21,6 +21,20 @@ export function entriesOf(bytes: Uint8Array, what: string): readonly unknown[] {
   return manifests;
 }
 
+/** The annotations of a manifest or index, of those the ones that are strings. */
+export function annotationsOf(bytes: Uint8Array): Readonly<Record<string, string>> {
+  const parsed: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  return stringsOf(typeof parsed === 'object' && parsed !== null && 'annotations' in parsed ? parsed.annotations : {});
+}
+
+/** The entries of a JSON object that are strings. */
+export function stringsOf(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
 /** Of a media type: 127 characters on either side of the slash (RFC 6838 §4.2). Lists of descriptors are kept. */
 const MAX_MEDIA_TYPE_LENGTH = 255;
 

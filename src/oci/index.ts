@@ -10,7 +10,13 @@ export {
 export { digestOf } from './digest.ts';
 export { type DockerConfigForm, dockerConfigCredentials, loginCredentials } from './docker-config.ts';
 export { isContentFault, isGone, OciError, type OciErrorCode } from './error.ts';
-export { entryFor, type IndexEntry, isPlatformManifest } from './image-index.ts';
+export {
+  entryFor,
+  type IndexEntry,
+  isPlatformManifest,
+  type PlatformManifest,
+  platformManifests,
+} from './image-index.ts';
 export { OciLayout } from './layout.ts';
 export { type Mirror, Mirrors, NO_MIRRORS } from './mirrors.ts';
 export { formatReference, isDigest, parseReference, type Reference, repositoryName } from './reference.ts';
@@ -24,5 +30,6 @@ export {
   fetchSignature,
   listSignatures,
   pushSignature,
+  relistSignature,
   type SignatureArtifact,
 } from './signatures.ts';

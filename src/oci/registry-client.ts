@@ -1,9 +1,9 @@
 import type { Descriptor } from '../notary/index.ts';
 import { printable } from '../transport/index.ts';
-import type { ArtifactStore, Manifest, Referrer, ReferrerDetails } from './artifact-store.ts';
+import type { ArtifactStore, Manifest, PushedReferrer, Referrer, ReferrerDetails } from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
-import { changeFallbackIndex } from './fallback-index.ts';
+import { changeFallbackIndex } from './fallback-writer.ts';
 import { type HttpAnswer, statusError } from './http.ts';
 import { nextLink } from './link-header.ts';
 import { MANIFEST_TYPES, MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_INDEX, mediaTypeInside } from './media-types.ts';
@@ -72,7 +72,13 @@ export class RegistryClient implements ArtifactStore {
     const digest = reference.digest ?? digestOf(answer.body);
     checkContent(answer.body, { digest }, what);
     const mediaType = mediaTypeOf(answer, reference.digest !== undefined, what);
-    return { descriptor: { mediaType, digest, size: answer.body.byteLength }, bytes: answer.body };
+    const etag = answer.headers.get('etag');
+    return {
+      descriptor: { mediaType, digest, size: answer.body.byteLength },
+      bytes: answer.body,
+      // A weak one (W/"...") cannot be compared for a write.
+      ...(etag?.startsWith('"') === true ? { etag } : {}),
+    };
   }
 
   /** Reads a blob, bounded, its digest and size checked. */
@@ -175,13 +181,12 @@ export class RegistryClient implements ArtifactStore {
     mediaType: string,
     { subject, artifactType, annotations }: ReferrerDetails,
     signal: AbortSignal,
-  ): Promise<Descriptor> {
+  ): Promise<PushedReferrer> {
     const pushed = await this.pushManifest(reference, bytes, mediaType, undefined, signal);
-    if (!pushed.subjectAccepted) {
-      const add = { ...pushed.descriptor, artifactType, annotations };
-      await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
-    }
-    return pushed.descriptor;
+    if (pushed.subjectAccepted) return pushed.descriptor;
+    const add = { ...pushed.descriptor, artifactType, annotations };
+    await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
+    return { ...pushed.descriptor, byTagSchema: true };
   }
 
   /** Uploads a blob in one piece, unless the registry has it. */
@@ -230,6 +235,8 @@ export class RegistryClient implements ArtifactStore {
 
   /**
    * Uploads a manifest, by digest or under a tag.
+   * @param write `condition`: headers that make a registry which heeds them refuse with 412 where the tag has moved;
+   * `once`: not sent again after a fault
    * @returns its descriptor, and whether the registry took note of its subject (header OCI-Subject, A5)
    */
   async pushManifest(
@@ -238,6 +245,7 @@ export class RegistryClient implements ArtifactStore {
     mediaType: string,
     tag: string | undefined,
     signal: AbortSignal,
+    write: { readonly condition?: Readonly<Record<string, string>>; readonly once?: boolean } = {},
   ): Promise<{ readonly descriptor: Descriptor; readonly subjectAccepted: boolean }> {
     const digest = digestOf(bytes);
     const at = this.locate(reference);
@@ -247,12 +255,13 @@ export class RegistryClient implements ArtifactStore {
       {
         method: 'PUT',
         target: `/v2/${at.repository}/manifests/${tag ?? digest}`,
-        headers: { 'content-type': mediaType },
+        headers: { 'content-type': mediaType, ...write.condition },
         body: bytes,
         maxBytes: MAX_MANIFEST_BYTES,
         actions: 'pull,push',
         what,
         operation: 'push-manifest',
+        ...(write.once === undefined ? {} : { once: write.once }),
       },
       signal,
     );
@@ -282,7 +291,13 @@ export class RegistryClient implements ArtifactStore {
     if (answer.status >= 200 && answer.status <= 204) return;
     const error = statusError(what, answer);
     if (error.code === 'NotFound') return;
-    throw error;
+    if (error.status !== 405) throw error;
+    const advice =
+      'allow deletion in its configuration (of the CNCF registry: storage.delete.enabled), or leave it there';
+    throw new OciError(error.code, `${error.message}: ${advice}`, {
+      status: 405,
+      ...(error.registryCode === undefined ? {} : { registryCode: error.registryCode }),
+    });
   }
 }
 

@@ -54,6 +54,8 @@ export interface SessionRequest {
   readonly what: string;
   /** Name for metrics. */
   readonly operation: string;
+  /** Not sent again after a fault: what it says may not hold any more by then. */
+  readonly once?: boolean;
 }
 
 /** A request under way. */
@@ -119,7 +121,7 @@ export class RegistrySession {
       try {
         return await this.#authorized(reference, { ...input, endsAt }, deadline);
       } catch (error) {
-        if (!(error instanceof OciError) || !RETRYABLE.has(error.code)) throw error;
+        if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || input.once === true) throw error;
         // The limiter sees to it that a host which asks to wait is asked ever less.
         if (error.status !== 429 || this.#options.maxAttempts === 1) failures += 1;
         if (failures >= this.#options.maxAttempts) throw error;

@@ -2,7 +2,7 @@ import { ARTIFACT_TYPE_NOTATION, type Descriptor, MEDIA_TYPE_COSE, MEDIA_TYPE_JW
 import { printable } from '../transport/index.ts';
 import type { SignatureForm } from './artifact-store.ts';
 import { OciError } from './error.ts';
-import { parseDescriptor } from './index-entries.ts';
+import { parseDescriptor, stringsOf } from './index-entries.ts';
 import { MEDIA_TYPE_OCI_ARTIFACT, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
 
 /** What the config of a signature is: `{}`. */
@@ -86,7 +86,19 @@ export function readSignatureManifest(
   if (layer === undefined) throw invalid('expected exactly one layer, the envelope');
   if (!ENVELOPE_TYPES.has(layer.mediaType))
     throw invalid(`expected a layer of ${MEDIA_TYPE_JWS} or ${MEDIA_TYPE_COSE}`);
-  return { layer, annotations: annotationsOf(manifest['annotations']) };
+  return { layer, annotations: stringsOf(manifest['annotations']) };
+}
+
+/** What a manifest names as its subject; undefined when it names none, or is no JSON. */
+export function subjectInside(bytes: Uint8Array): Descriptor | undefined {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return typeof parsed === 'object' && parsed !== null && 'subject' in parsed
+      ? parseDescriptor(parsed.subject)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The notary type, as artifactType beside the empty config, or as the config's own type (A2 a and b). */
@@ -98,11 +110,4 @@ function checkTypes(manifest: Readonly<Record<string, unknown>>, invalid: (probl
   const isEmpty = config?.mediaType === mediaType && config.digest === digest && config.size === size;
   if (!isEmpty && config?.mediaType !== ARTIFACT_TYPE_NOTATION)
     throw invalid('expected the empty config, or one of the notary type');
-}
-
-function annotationsOf(value: unknown): Readonly<Record<string, string>> {
-  if (typeof value !== 'object' || value === null) return {};
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  );
 }

@@ -1,11 +1,11 @@
 import { ARTIFACT_TYPE_NOTATION, type Descriptor } from '../notary/index.ts';
-import type { ArtifactStore } from './artifact-store.ts';
-import { isGone, OciError } from './error.ts';
-import { changeFallbackIndex, namesDigest, readFallbackIndex } from './fallback-index.ts';
+import type { ArtifactStore, Manifest, PushedReferrer } from './artifact-store.ts';
+import { isContentFault, isGone, OciError } from './error.ts';
+import { changeFallbackIndex } from './fallback-writer.ts';
 import { MAX_MANIFEST_BYTES, MEDIA_TYPE_OCI_MANIFEST } from './media-types.ts';
-import { type Reference, repositoryName } from './reference.ts';
+import { isDigest, type Reference, repositoryName } from './reference.ts';
 import type { RegistryClient } from './registry-client.ts';
-import { createSignatureManifest, EMPTY_CONFIG, readSignatureManifest } from './signature-manifest.ts';
+import { createSignatureManifest, EMPTY_CONFIG, readSignatureManifest, subjectInside } from './signature-manifest.ts';
 
 /** notary.md A6. */
 const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
@@ -98,7 +98,7 @@ export async function pushSignature(
     readonly annotations: Readonly<Record<string, string>>;
   },
   signal: AbortSignal,
-): Promise<Descriptor> {
+): Promise<PushedReferrer> {
   const layer = await client.pushBlob(reference, signature.envelope, signature.mediaType, signal);
   await client.pushBlob(reference, Buffer.from('{}'), EMPTY_CONFIG.mediaType, signal);
   const manifest = createSignatureManifest(subject, layer, signature.annotations, client.signatureForm);
@@ -108,28 +108,70 @@ export async function pushSignature(
 
 /**
  * Deletes a signature, and its entry in the fallback index where there is one. Absent already is fine. The digest may
- * come from a status that others can write, so what it names is read first: only a signature of this subject goes.
- * @throws OciError InvalidAnswer when the digest names something else
+ * come from a status that others can write, so what it names is read first: only a signature of this subject goes. The
+ * manifest goes before its entry: a writer of the index that misses the entry then knows that it was not lost (see
+ * `changeFallbackIndex`). Where the registry refuses deletion, the entry goes all the same: nothing lists the signature.
+ * @param subjectDigest the image itself may be gone
+ * @throws OciError InvalidAnswer when the digest names something else; Denied, status 405, when the registry deletes no
+ * manifests
  */
 export async function deleteSignature(
+  client: RegistryClient,
+  reference: Reference,
+  subjectDigest: string,
+  signatureDigest: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { registry, repository } = reference;
+  if (!isDigest(subjectDigest))
+    throw new OciError('InvalidReference', `deletion of ${signatureDigest}: its image is named by no digest`);
+  let refusal: OciError | undefined;
+  try {
+    const found = await client.getManifest({ registry, repository, digest: signatureDigest }, signal);
+    checkIsSignatureOf(found, subjectDigest, `deletion of ${repositoryName(reference)}@${signatureDigest}`);
+    await client.deleteManifest(reference, signatureDigest, signal);
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    if (error.status === 405) refusal = error;
+    else if (error.code !== 'NotFound') throw error;
+  }
+  await changeFallbackIndex(client, reference, subjectDigest, { remove: signatureDigest }, signal);
+  if (refusal !== undefined) throw refusal;
+}
+
+function checkIsSignatureOf({ bytes, descriptor }: Manifest, subjectDigest: string, what: string): void {
+  const subject = subjectInside(bytes);
+  if (subject?.digest !== subjectDigest)
+    throw new OciError('InvalidAnswer', `${what}: no signature of this image: its subject is another artifact`);
+  readSignatureManifest(bytes, descriptor.mediaType, subject, `${what}: no signature of this image`);
+}
+
+/**
+ * Lists a signature again that the registry has and does not list: another writer's older index took it out (see
+ * `changeFallbackIndex`). The same manifest is pushed once more; nothing is signed.
+ * @returns false when the registry does not have it any more, or the digest names no signature of this subject
+ * @throws OciError
+ */
+export async function relistSignature(
   client: RegistryClient,
   reference: Reference,
   subject: Descriptor,
   signatureDigest: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { registry, repository } = reference;
-  const what = `deletion of ${repositoryName(reference)}@${signatureDigest}`;
-  let isThere = true;
+  const what = `signature ${repositoryName(reference)}@${signatureDigest}`;
+  let found: { readonly manifest: Manifest; readonly annotations: Readonly<Record<string, string>> };
   try {
-    const found = await client.getManifest({ registry, repository, digest: signatureDigest }, signal);
-    readSignatureManifest(found.bytes, found.descriptor.mediaType, subject, `${what}: no signature of this image`);
+    const manifest = await client.getManifest({ registry, repository, digest: signatureDigest }, signal);
+    const { mediaType } = manifest.descriptor;
+    found = { manifest, annotations: readSignatureManifest(manifest.bytes, mediaType, subject, what).annotations };
   } catch (error) {
-    if (!(error instanceof OciError) || error.code !== 'NotFound') throw error;
-    isThere = false;
+    if (error instanceof OciError && (isGone(error) || isContentFault(error))) return false;
+    throw error;
   }
-  const index = await readFallbackIndex(client, reference, subject.digest, signal);
-  if (index?.entries.some((entry) => namesDigest(entry, signatureDigest)) === true)
-    await changeFallbackIndex(client, reference, subject.digest, { remove: signatureDigest }, signal);
-  if (isThere) await client.deleteManifest(reference, signatureDigest, signal);
+  const { manifest, annotations } = found;
+  const details = { subject, artifactType: ARTIFACT_TYPE_NOTATION, annotations };
+  await client.pushReferrer(reference, manifest.bytes, manifest.descriptor.mediaType, details, signal);
+  return true;
 }

@@ -2,6 +2,7 @@ import { parse, YAMLError } from 'yaml';
 import { type Mirrors, NO_MIRRORS } from '../oci/index.ts';
 import { NO_GRANTS, type SigningGrants } from '../signing/grants.ts';
 import { fields, SettingsError } from './fields.ts';
+import { type EcrRoles, NO_ECR_ROLES, parseEcrRoles } from './parse-ecr-roles.ts';
 import { parseGrants } from './parse-grants.ts';
 import { parseMirrors } from './parse-mirrors.ts';
 
@@ -9,9 +10,10 @@ import { parseMirrors } from './parse-mirrors.ts';
 export interface Settings {
   readonly grants: SigningGrants;
   readonly mirrors: Mirrors;
+  readonly ecrRoles: EcrRoles;
 }
 
-export const NO_SETTINGS: Settings = { grants: NO_GRANTS, mirrors: NO_MIRRORS };
+export const NO_SETTINGS: Settings = { grants: NO_GRANTS, mirrors: NO_MIRRORS, ecrRoles: NO_ECR_ROLES };
 
 /**
  * Reads the operator's configuration file.
@@ -26,6 +28,10 @@ export function parseSettings(text: string): Settings {
     throw error;
   }
   if (document === null || document === undefined) return NO_SETTINGS;
-  const root = fields(document, '', ['signing', 'registry']);
-  return { grants: parseGrants(root['signing'], 'signing'), mirrors: parseMirrors(root['registry'], 'registry') };
+  const root = fields(document, '', ['signing', 'registry', 'ecr']);
+  return {
+    grants: parseGrants(root['signing'], 'signing'),
+    mirrors: parseMirrors(root['registry'], 'registry'),
+    ecrRoles: parseEcrRoles(root['ecr'], 'ecr'),
+  };
 }

@@ -1,4 +1,10 @@
-import { AwsError, parseSigningProfileArn, type SignerService, signerAttributes } from '../aws/index.ts';
+import {
+  AwsError,
+  parseSigningProfileArn,
+  type SignerService,
+  type SigningProfileArn,
+  signerAttributes,
+} from '../aws/index.ts';
 import {
   checkSignature,
   createPayload,
@@ -26,16 +32,16 @@ export interface AwsSignerInput {
 export function createAwsSigner(input: AwsSignerInput): Signer {
   const profile = parseSigningProfileArn(input.profileArn);
   return {
-    name: profile.arn,
+    name: profile.versionArn ?? profile.arn,
     claimProvenBy: 'authenticity',
-    claims: (envelope) => claimsProfile(envelope, profile.arn),
+    claims: (envelope) => claimsProfile(envelope, profile),
     sign: async ({ subject, userMetadata }, signal) => {
       const payload = createPayload(subject, userMetadata);
       const answer = await input.service.signPayload(
         { profile, payload, ...(input.assumeRoleArn === undefined ? {} : { assumeRoleArn: input.assumeRoleArn }) },
         signal,
       );
-      const envelope = checkAnswer(answer.envelope, { ...subject, annotations: userMetadata ?? {} }, profile.arn);
+      const envelope = checkAnswer(answer.envelope, { ...subject, annotations: userMetadata ?? {} }, profile);
       const attributes = signerAttributes(envelope);
       return {
         bytes: answer.envelope,
@@ -53,18 +59,20 @@ export function createAwsSigner(input: AwsSignerInput): Signer {
   };
 }
 
-function claimsProfile(envelope: Envelope, profileArn: string): boolean {
+/** Any version of the profile; where one is pinned, that one alone. */
+function claimsProfile(envelope: Envelope, profile: SigningProfileArn): boolean {
   const attributes = signerAttributes(envelope);
   if (attributes === undefined) return false;
-  const version = attributes.profileVersionArn;
-  return version.slice(0, version.lastIndexOf('/')).toLowerCase() === profileArn.toLowerCase();
+  const version = attributes.profileVersionArn.toLowerCase();
+  if (profile.versionArn !== undefined) return version === profile.versionArn.toLowerCase();
+  return version.slice(0, version.lastIndexOf('/')) === profile.arn.toLowerCase();
 }
 
-function checkAnswer(bytes: Uint8Array, subject: Descriptor, profileArn: string): Envelope {
+function checkAnswer(bytes: Uint8Array, subject: Descriptor, profile: SigningProfileArn): Envelope {
   const refuse = (found: string, cause?: unknown): AwsError =>
     new AwsError(
       'Unavailable',
-      `SignPayload with ${profileArn}: expected a valid JWS envelope over ${subject.digest}; ${found}`,
+      `SignPayload with ${profile.arn}: expected a valid JWS envelope over ${subject.digest}; ${found}`,
       {
         cause,
       },
@@ -85,6 +93,6 @@ function checkAnswer(bytes: Uint8Array, subject: Descriptor, profileArn: string)
   const { annotations = {} } = envelope.subject;
   const lost = Object.entries(subject.annotations ?? {}).find(([key, value]) => annotations[key] !== value);
   if (lost !== undefined) throw refuse(`found one without the user metadata ${lost[0]}`);
-  if (!claimsProfile(envelope, profileArn)) throw refuse('found one that does not name this profile');
+  if (!claimsProfile(envelope, profile)) throw refuse('found one that does not name this profile');
   return envelope;
 }

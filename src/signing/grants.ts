@@ -20,7 +20,8 @@ export interface GrantRequest {
   /** Undefined while the namespace is not known: then no selector covers it, not even one that leaves labels out. */
   readonly namespaceLabels: Readonly<Record<string, string>> | undefined;
   readonly profileArn?: string;
-  readonly roleArn?: string;
+  /** Every role that would be assumed. */
+  readonly roleArns?: readonly string[];
   /** `registry/repository`. */
   readonly repository: string;
 }
@@ -41,14 +42,14 @@ export class SigningGrants {
       (grant) =>
         coversNamespace(grant, request) &&
         (request.profileArn === undefined || matchesAny(grant.profileArns, request.profileArn)) &&
-        (request.roleArn === undefined || matchesAny(grant.roleArns, request.roleArn)) &&
+        (request.roleArns ?? []).every((roleArn) => matchesAny(grant.roleArns, roleArn)) &&
         grant.repositories.some((pattern) => coversRepository(pattern, request.repository)),
     );
     if (granted) return { granted: true };
     const parts = [
       `namespaces ${request.namespace}`,
       ...(request.profileArn === undefined ? [] : [`profileArns ${request.profileArn}`]),
-      ...(request.roleArn === undefined ? [] : [`roleArns ${request.roleArn}`]),
+      ...(request.roleArns ?? []).map((roleArn) => `roleArns ${roleArn}`),
       `repositories ${request.repository}`,
     ];
     return {

@@ -103,6 +103,35 @@ describe('OCI image layouts', () => {
     }
   });
 
+  it('the command signs an index with the manifest of each platform, and notation-go verifies the index', async () => {
+    const { path, reference, digest } = await makeLayout(['linux/amd64', 'linux/arm64']);
+    const signing = [
+      '--key',
+      world.path('key.pem'),
+      '--chain',
+      world.path('chain.pem'),
+      '-m',
+      'build=17',
+      '-o',
+      'json',
+    ];
+    const args = ['sign', digest, '--oci-layout', path, '--platforms', 'all', ...signing];
+    const { code, stdout } = await runCli(args, world.env);
+    expect(code).toBe(0);
+    const made = JSON.parse(stdout) as {
+      readonly digest: string;
+      readonly platforms: readonly { readonly platform: string; readonly digest: string }[];
+    };
+    expect(made.digest).toBe(digest);
+    expect(made.platforms.map(({ platform }) => platform)).toEqual(['linux/amd64', 'linux/arm64']);
+    for (const signed of [made, ...made.platforms]) {
+      const listed = await runCli(['list', signed.digest, '--oci-layout', path, '-o', 'json'], world.env);
+      expect((JSON.parse(listed.stdout) as { readonly signatures: readonly string[] }).signatures).toHaveLength(1);
+    }
+    // What an index of the layout lists notation-go does not resolve by digest: it has the index.
+    expect(await notationVerifies(path, reference, '17')).toBe('trusted');
+  });
+
   it('both write to one layout in turn, and neither loses what the other wrote', async () => {
     const { path, reference } = await makeLayout();
     for (const [i, format] of FORMATS.entries()) {

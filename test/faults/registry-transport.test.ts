@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ecrCredentials } from '../../src/aws/index.ts';
 import { parseConfig } from '../../src/config.ts';
 import { createRegistryClients } from '../../src/controllers/registry-clients.ts';
 import { anonymous, NO_MIRRORS, type RegistryClient } from '../../src/oci/index.ts';
@@ -62,7 +63,7 @@ async function operatorClients(...args: readonly string[]) {
     config: parsed.config,
     metrics: new Metrics(),
     logger: pino({ level: 'silent' }),
-    ecr: anonymous,
+    ecr: ecrCredentials(),
     mirrors: () => NO_MIRRORS,
   });
 }

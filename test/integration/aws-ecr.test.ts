@@ -52,7 +52,7 @@ describe('credentials for Amazon ECR (aws.md, "Amazon ECR")', () => {
     expect(aws.requests.at(-1)).toMatchObject({ service: 'ecr', region: 'eu-central-1', status: 200 });
   });
 
-  it('are anonymous for every other host, without a call', async () => {
+  it('are anonymous for every other host, and for ECR Public by default, without a call', async () => {
     const before = aws.requests.length;
     const ecr = provider();
     for (const host of ['docker.io', 'public.ecr.aws', `${HOST}.evil.example`]) {
@@ -106,7 +106,7 @@ describe('credentials for Amazon ECR (aws.md, "Amazon ECR")', () => {
   it('come of a role where one is configured', async () => {
     const assumeRoleArn = 'arn:aws:iam::444455556666:role/pull';
     aws.identities.createRole(assumeRoleArn, [aws.accountId]);
-    await passwordOf(provider({ assumeRoleArn }));
+    await passwordOf(provider({ roleOf: (account) => (account === HOST.slice(0, 12) ? assumeRoleArn : undefined) }));
     expect(aws.requests.at(-1)?.principalArn).toBe('arn:aws:sts::444455556666:assumed-role/pull/sealwatch');
   });
 

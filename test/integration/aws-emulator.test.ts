@@ -154,11 +154,11 @@ describe('the emulator as a process', () => {
       await expect(service.signPayload(request, signal)).rejects.toMatchObject({ code: 'Throttled' });
       await admin('revoke-job', { jobArn });
       await admin('cancel-profile', { arn: profile.arn });
-      await expect(service.signPayload(request, signal)).rejects.toMatchObject({ code: 'ProfileInactive' });
+      await expect(service.signPayload(request, signal)).rejects.toMatchObject({ code: 'ProfileCanceled' });
       service.close();
 
       const requests = (await (await fetch(`${endpoint}/_emulator/requests`)).json()) as { status: number }[];
-      expect(requests.map(({ status }) => status)).toEqual([200, 503, 429, 400]);
+      expect(requests.map(({ status }) => status)).toEqual([200, 503, 429, 400, 200]);
       const wrong = await fetch(`${endpoint}/_emulator/revoke-job`, { method: 'POST', body: '{"jobArn":"none"}' });
       expect(wrong.status).toBe(400);
     } finally {

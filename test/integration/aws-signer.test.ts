@@ -60,6 +60,11 @@ function newProfile(validity?: ValidityPeriod, accountId?: string): SigningProfi
   return parseSigningProfileArn(profile.versionArn);
 }
 
+/** The same profile, in whatever version it has. */
+function anyVersion(profile: SigningProfileArn): SigningProfileArn {
+  return parseSigningProfileArn(profile.arn);
+}
+
 function sign(profile: SigningProfileArn, by = service): Promise<SignedPayload> {
   return by.signPayload({ profile, payload: createPayload(SUBJECT, { build: '42' }) }, signal);
 }
@@ -145,19 +150,53 @@ describe('SignPayload (aws.md, "Signing")', () => {
     const profile = newProfile();
     const signed = await sign(profile);
     aws.cancelProfile(profile.arn);
-    expect((await failure(sign(profile))).code).toBe('ProfileInactive');
+    expect((await failure(sign(profile))).code).toBe('ProfileCanceled');
     expect(await revokedEntities(signed)).toEqual([]);
+  });
+
+  it('that is refused in other words: the profile’s status says why, where the identity may look at it', async () => {
+    const profile = anyVersion(newProfile());
+    aws.cancelProfile(profile.arn);
+    const error = await failure(sign(profile));
+    expect(error.message).toContain('its status is Canceled (Signing profile was canceled.); use an active');
+    aws.deny('GetSigningProfile');
+    expect((await failure(sign(profile))).code).toBe('RequestRejected');
+    aws.allowAll();
+  });
+
+  it('with a pinned version signs while that is the profile’s, and is refused without a signing job else', async () => {
+    const profile = newProfile();
+    expect((await sign(profile)).jobArn).toBeDefined();
+    const other = parseSigningProfileArn(`${profile.arn}/AAAAAAAAAA`);
+    const before = aws.requests.length;
+    const error = await failure(sign(other));
+    expect([error.code, error.terminal]).toEqual(['ProfileVersionMismatch', true]);
+    expect(error.message).toContain(`${profile.arn}/AAAAAAAAAA`);
+    expect(error.message).toContain(profile.versionArn);
+    expect(aws.requests.slice(before).map(({ operation }) => operation)).toEqual(['GetSigningProfile']);
+  });
+
+  it.each([
+    ['cn-north-1', 'aws-cn'],
+    ['us-gov-west-1', 'aws-us-gov'],
+  ])('in %s stays in the partition %s', async (region, partition) => {
+    const profile = parseSigningProfileArn(aws.createProfile({ name: 'elsewhere', region }).arn);
+    expect(profile.partition).toBe(partition);
+    const signed = await sign(profile);
+    expect(signed.jobArn).toMatch(new RegExp(`^arn:${partition}:signer:${region}:`));
+    expect(await revokedEntities(signed)).toEqual([]);
+    expect(aws.requests.at(-1)).toMatchObject({ operation: 'GetRevocationStatus', region, status: 200 });
   });
 
   it('of a revoked profile is refused', async () => {
     const profile = newProfile();
     aws.revokeProfile(profile.arn);
     const error = await failure(sign(profile));
-    expect([error.code, error.terminal]).toEqual(['ProfileInactive', true]);
+    expect([error.code, error.terminal]).toEqual(['ProfileRevoked', true]);
   });
 
   it('of another account needs its permission', async () => {
-    const profile = newProfile(undefined, OTHER_ACCOUNT);
+    const profile = anyVersion(newProfile(undefined, OTHER_ACCOUNT));
     const error = await failure(sign(profile));
     expect([error.code, error.terminal]).toEqual(['AccessDenied', true]);
     expect(error.message).toContain('signer:SignPayload');
@@ -303,7 +342,7 @@ describe('credentials', () => {
 
   it('of a role are assumed once and used for its calls alone', async () => {
     aws.identities.createRole(roleArn, [aws.accountId]);
-    const profile = newProfile(undefined, OTHER_ACCOUNT);
+    const profile = anyVersion(newProfile(undefined, OTHER_ACCOUNT));
     const before = aws.requests.length;
     const payload = createPayload(SUBJECT);
     const own = serviceWith();

@@ -104,6 +104,21 @@ describe('a signature of AWS Signer, all the way (aws.md, "Verifying a Signer si
     }
   });
 
+  it('of a profile with an alias is trusted by the alias, and by no other', async () => {
+    const created = aws.createProfile({ name: 'aliased', alias: 'release' });
+    const profile = parseSigningProfileArn(created.arn);
+    const { envelope: bytes } = await service.signPayload({ profile, payload: createPayload(SUBJECT) }, signal);
+    const signed: Signed = {
+      ...(await signWithNewProfile()),
+      ...{ bytes, profileArn: profile.arn, versionArn: created.versionArn },
+    };
+    const alias = `arn:aws:signer:us-west-2:${aws.accountId}:/aliases/release`;
+    expect((await verify(signed, { identities: [alias] })).verdict).toBe('Trusted');
+    expect((await verify(signed, { identities: [profile.arn] })).verdict).toBe('Trusted');
+    const outcome = await verify(signed, { identities: [`${alias}2`] });
+    expect([outcome.verdict, outcome.decisive?.code]).toEqual(['Untrusted', 'NotATrustedIdentity']);
+  });
+
   it('stays trusted when its leaf certificate has long expired', async () => {
     const signed = await signWithNewProfile();
     const outcome = await verify(signed, { now: new Date(Date.now() + 100 * DAY_MS) });

@@ -272,12 +272,6 @@ describe('an ImageSignatureRequest', () => {
       'TrustStoreNotFound',
       /spec\.sign\.timestamp\.trustStore: no TrustStore of type tsa with the name nobody is in force: create it/,
     ],
-    [
-      'IndexAndManifests',
-      () => ({ sign: { ...key('k'), platforms: 'IndexAndManifests' as const } }),
-      'NotSupportedYet',
-      /spec\.sign\.platforms/,
-    ],
   ])('with %s says so', async (_name, change, reason, message) => {
     const condition = await ask('wrong', { images: [image.reference], ...change() });
     expect(condition.reason).toBe(reason);
@@ -310,7 +304,7 @@ describe('an ImageSignatureRequest', () => {
       sign: { awsSigner: { profileArn: scenario.profileArn('gone') } },
     });
     expect(cancelled).toMatchObject({
-      reason: 'ProfileInactive',
+      reason: 'ProfileCanceled',
       message: expect.stringContaining(scenario.profileArn('gone')),
     });
   });

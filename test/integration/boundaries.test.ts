@@ -42,6 +42,18 @@ describe('a tenant', () => {
     expect(request.status?.conditions?.find(({ type }) => type === 'Ready')?.message).toContain(assumeRoleArn);
   });
 
+  it('reads no registry of ECR with a role it was not granted, and AWS is not even asked', async () => {
+    const before = scenario.aws.requests.filter(({ operation }) => operation !== 'GetRevocationStatus').length;
+    const assumeRoleArn = 'arn:aws:iam::444455556666:role/pull';
+    const image = '444455556666.dkr.ecr.eu-west-1.amazonaws.com/team/app:v1';
+    await scenario.request('ecr-role', { images: [image], registry: { assumeRoleArn } });
+    const request = await scenario.waitForRequest('ecr-role', 'Stalled', 'True', 'NotGranted');
+    const message = request.status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
+    expect(message).toContain(assumeRoleArn);
+    expect(message).toContain(`repositories ${image.slice(0, -':v1'.length)}`);
+    expect(scenario.aws.requests.filter(({ operation }) => operation !== 'GetRevocationStatus')).toHaveLength(before);
+  });
+
   it('reads no Secret of another namespace: a name is always of the own one', async () => {
     const elsewhere = `${scenario.id}-b`;
     await scenario.plane.ok(['create', 'namespace', elsewhere]);

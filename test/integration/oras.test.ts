@@ -133,9 +133,9 @@ describe.each(REGISTRY_KINDS)('on a registry with %s', (kind) => {
       return signatures.map(({ digest }) => digest).sort();
     };
     expect(await listed()).toEqual([...pushed].sort());
-    await deleteSignature(client, reference, image, pushed[0] ?? '', signal());
+    await deleteSignature(client, reference, image.digest, pushed[0] ?? '', signal());
     expect(await listed()).toEqual([pushed[1]]);
-    await deleteSignature(client, reference, image, pushed[0] ?? '', signal());
+    await deleteSignature(client, reference, image.digest, pushed[0] ?? '', signal());
     const [left] = (await listSignatures(client, reference, image, { max: 100 }, signal())).signatures;
     expect(left && (await fetchSignature(client, reference, image, left, signal())).mediaType).toBe(
       'application/jose+json',

@@ -18,8 +18,21 @@ export const REGISTRY_KINDS: readonly RegistryKind[] = ['referrers', 'no-referre
 export interface RegistryOptions {
   /** Credentials to ask for; absent: none. */
   readonly basic?: { readonly username: string; readonly password: string };
+  /** Asks for tokens of this service; only of the kind `no-referrers`. */
+  readonly token?: TokenAuthentication;
+  /** False: it refuses to delete manifests; only of the kind `no-referrers`. Default true. */
+  readonly deletion?: boolean;
   /** Fixed, so that a registry can be started again where it was; absent: a free one. */
   readonly port?: number;
+}
+
+/** The registry's own `auth.token`. */
+export interface TokenAuthentication {
+  readonly realm: string;
+  readonly service: string;
+  readonly issuer: string;
+  /** The JSON of a JWK Set with the public keys that sign tokens. */
+  readonly jwks: object;
 }
 
 export interface Registry {
@@ -34,7 +47,9 @@ export async function startRegistry(kind: RegistryKind, options: RegistryOptions
   return kind === 'referrers' ? startReferrersRegistry(options) : startDistribution(options);
 }
 
-async function startReferrersRegistry({ basic, port = 0 }: RegistryOptions): Promise<Registry> {
+async function startReferrersRegistry({ basic, token, port = 0 }: RegistryOptions): Promise<Registry> {
+  if (token !== undefined)
+    throw new Error('the registry with the Referrers API knows no tokens: see token-registry.ts');
   const credentials = basic === undefined ? [] : ['-username', basic.username, '-password', basic.password];
   const server = new ManagedProcess({
     name: 'referrers-registry',
@@ -58,7 +73,7 @@ async function startDistribution(options: RegistryOptions): Promise<Registry> {
     const server = new ManagedProcess({
       name: 'registry',
       command: await ensureTool('registry'),
-      args: ['serve', await writeConfiguration(folder, host, options.basic)],
+      args: ['serve', await writeConfiguration(folder, host, options)],
       // It would look for a collector of traces.
       env: { OTEL_TRACES_EXPORTER: 'none' },
     });
@@ -86,18 +101,21 @@ async function startDistribution(options: RegistryOptions): Promise<Registry> {
 async function writeConfiguration(
   folder: TemporaryFolder,
   host: string,
-  basic: RegistryOptions['basic'],
+  { basic, token, deletion = true }: RegistryOptions,
 ): Promise<string> {
   const passwords = join(folder.path, 'htpasswd');
   if (basic !== undefined) await writeFile(passwords, await htpasswd(basic.username, basic.password));
+  const jwks = join(folder.path, 'jwks.json');
+  if (token !== undefined) await writeFile(jwks, JSON.stringify(token.jwks));
   const path = join(folder.path, 'config.yml');
   // YAML reads JSON.
   const configuration = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder.path, 'data') }, delete: { enabled: deletion } },
     http: { addr: host },
     ...(basic === undefined ? {} : { auth: { htpasswd: { realm: 'test', path: passwords } } }),
+    ...(token === undefined ? {} : { auth: { token: { ...token, jwks } } }),
   };
   await writeFile(path, JSON.stringify(configuration));
   return path;

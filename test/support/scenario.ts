@@ -20,6 +20,7 @@ export interface ScenarioOptions {
   /** The registry speaks TLS; default plain HTTP. */
   readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
+  readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
@@ -152,6 +153,16 @@ export class Scenario {
     return this.plane.get<ImageSignatureRequest>('isr', name, '-n', this.id);
   }
 
+  /** Asks for a reconcile of a request, and waits until it is done. @param at any value that was not asked for before */
+  async reconcileNow(name: string, at: string): Promise<ImageSignatureRequest> {
+    const annotation = `sealwatch.dev/reconcile-requested-at=${at}`;
+    await this.plane.ok(['annotate', '--overwrite', 'isr', name, '-n', this.id, annotation]);
+    return waitFor(`${annotation} to be handled`, async () => {
+      const request = await this.getRequest(name);
+      return request.status?.lastHandledReconcileAt === at ? request : undefined;
+    });
+  }
+
   /** Waits until a condition of a request is as wanted, for its newest generation. */
   async waitForRequest(name: string, type: string, status: string, reason?: string): Promise<ImageSignatureRequest> {
     return waitFor(
@@ -267,8 +278,12 @@ export async function startScenario(
   options: ScenarioOptions = {},
 ): Promise<Scenario> {
   const id = `${name}-${randomBytes(3).toString('hex')}`;
-  const { registry: given = 'referrers', basic } = options;
-  const registry = typeof given === 'string' ? await startRegistry(given, basic === undefined ? {} : { basic }) : given;
+  const { registry: given = 'referrers', basic, deletion } = options;
+  const started = {
+    ...(basic === undefined ? {} : { basic }),
+    ...(deletion === undefined ? {} : { deletion }),
+  };
+  const registry = typeof given === 'string' ? await startRegistry(given, started) : given;
   const aws = await startAwsEmulator({ region: REGION });
   aws.createProfile({ name: id.replaceAll('-', '_'), validity: { value: 12, type: 'MONTHS' } });
   const folder = await mkdtemp(join(tmpdir(), 'sealwatch-scenario-'));

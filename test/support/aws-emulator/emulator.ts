@@ -2,14 +2,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { ADMIN_PREFIX, runAdmin } from './admin-api.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
-import { EcrApi, ecrOperation } from './ecr-api.ts';
+import { EcrApi, ecrOperation, type RegistryToken } from './ecr-api.ts';
 import { type Fault, Faults } from './faults.ts';
+import type { Access } from './iam-policy.ts';
 import { type AccessKey, Identities } from './identities.ts';
+import { POD_IDENTITY_PATH, PodIdentity } from './pod-identity.ts';
 import { type ServiceName, writeAnswer, writeError } from './responses.ts';
+import { signerAccess } from './signer-access.ts';
 import { runSigner, signerOperation } from './signer-api.ts';
 import { type Profile, SignerState, type ValidityPeriod } from './signer-state.ts';
 import { authenticate, type Caller, type HttpRequest } from './sigv4.ts';
-import { runSts, stsOperation } from './sts-api.ts';
+import { runSts, runWebIdentity, stsOperation } from './sts-api.ts';
+import { WebIdentities } from './web-identity.ts';
 import { denied, WireError } from './wire-error.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -30,7 +34,7 @@ export interface EmulatorOptions {
 /** A request as it was answered: nothing secret of it. */
 export interface RecordedRequest {
   readonly time: string;
-  readonly service: ServiceName;
+  readonly service: ServiceName | 'pod-identity';
   readonly operation: string;
   readonly region?: string;
   readonly principalArn?: string;
@@ -44,6 +48,8 @@ export interface ProfileOptions {
   readonly validity?: ValidityPeriod;
   readonly region?: string;
   readonly accountId?: string;
+  /** Its signatures carry this alias. */
+  readonly alias?: string;
 }
 
 /** Starts an emulation of AWS Signer, ECR and STS on 127.0.0.1. */
@@ -63,6 +69,9 @@ export class AwsEmulator {
   readonly region: string;
   readonly faults = new Faults();
   readonly identities = new Identities();
+  /** IRSA: tokens of ServiceAccounts. */
+  readonly webIdentities: WebIdentities;
+  readonly podIdentity: PodIdentity;
   /** Keys of a user of `accountId`. */
   readonly credentials: AccessKey;
   /** PEM of the root, for a trust store of type signingAuthority. */
@@ -81,8 +90,10 @@ export class AwsEmulator {
     this.credentials = this.identities.createAccessKey(this.accountId);
     this.rootPem = authority.rootPem;
     this.#now = options.now ?? (() => new Date());
+    this.webIdentities = new WebIdentities(this.#now);
+    this.podIdentity = new PodIdentity(this.identities, this.#now);
     this.#authority = authority;
-    this.#state = new SignerState({ now: this.#now, dayMs: options.dayMs ?? DAY_MS, partition: 'aws' }, authority);
+    this.#state = new SignerState({ now: this.#now, dayMs: options.dayMs ?? DAY_MS }, authority);
     this.#ecr = new EcrApi(this.#now);
     this.#server = createServer((request, response) => void this.#handle(request, response));
   }
@@ -99,7 +110,7 @@ export class AwsEmulator {
 
   createProfile(options: ProfileOptions): Profile {
     const { name, validity = { value: 135, type: 'MONTHS' }, region = this.region } = options;
-    return this.#state.createProfile(options.accountId ?? this.accountId, region, name, validity);
+    return this.#state.createProfile(options.accountId ?? this.accountId, region, name, validity, options.alias);
   }
 
   /** @param arn of the profile, or of its version */
@@ -139,7 +150,17 @@ export class AwsEmulator {
 
   /** Whether a registry password was given out by GetAuthorizationToken, and is still valid. */
   isValidEcrToken(token: string): boolean {
-    return this.#ecr.isValid(token);
+    return typeof this.#ecr.find(token) === 'object';
+  }
+
+  /** Whom a registry password stands for. */
+  findEcrToken(password: string): RegistryToken | 'expired' | undefined {
+    return this.#ecr.find(password);
+  }
+
+  /** Every registry password given out so far ends now. */
+  expireEcrTokens(): void {
+    this.#ecr.expireAll();
   }
 
   listen(port: number): Promise<void> {
@@ -177,15 +198,28 @@ export class AwsEmulator {
       response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(answer)}\n`);
       return;
     }
-    const { service, operation } = target(request);
+    if (request.method === 'GET' && request.url === POD_IDENTITY_PATH) {
+      const { status, body } = this.podIdentity.answer(request);
+      this.#record('pod-identity', 'GetCredentials', status);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      return;
+    }
+    const { service, operation, name } = target(request);
     const fault = this.faults.next(operation);
     if (fault.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
     let caller: Caller | undefined;
     try {
       if (await this.#suffers(fault, service, operation, response)) return;
+      if (operation === 'AssumeRoleWithWebIdentity') {
+        const { principal, answer } = runWebIdentity(this.identities, this.webIdentities, request, this.#now());
+        this.#record(service, operation, 200, { principal, accessKeyId: '', region: '' });
+        writeAnswer(response, service, answer);
+        return;
+      }
       const protocol = service === 'sts' ? 'query' : 'json';
       caller = authenticate(request, service, this.identities, this.#now(), protocol);
       if (this.#denied.has(operation)) throw denied(caller.principal.arn, `${service}:${operation}`, '*');
+      this.identities.authorize(caller.principal, this.#accesses(service, operation, name, request, caller));
       const answer = await this.#run(service, operation, request, caller);
       this.#record(service, operation, 200, caller);
       writeAnswer(response, service, answer);
@@ -201,9 +235,30 @@ export class AwsEmulator {
       case 'signer':
         return runSigner(this.#state, request, caller);
       case 'ecr':
-        return this.#ecr.run(operation, caller);
+      case 'ecr-public':
+        return this.#ecr.run(service, operation, caller);
       case 'sts':
         return runSts(this.identities, request, caller, this.#now());
+    }
+  }
+
+  /** What IAM is asked before anything is done; STS asks by itself, where it knows the role. */
+  #accesses(
+    service: ServiceName,
+    operation: string,
+    name: string,
+    request: HttpRequest,
+    caller: Caller,
+  ): readonly Access[] {
+    switch (service) {
+      case 'signer':
+        return signerAccess(this.#state, operation, name, request, caller);
+      case 'ecr':
+        return [{ action: `ecr:${operation}`, resource: '*' }];
+      case 'ecr-public':
+        return [`ecr-public:${operation}`, 'sts:GetServiceBearerToken'].map((action) => ({ action, resource: '*' }));
+      case 'sts':
+        return [];
     }
   }
 
@@ -233,7 +288,7 @@ export class AwsEmulator {
   }
 
   #record(
-    service: ServiceName,
+    service: RecordedRequest['service'],
     operation: string,
     status: RecordedRequest['status'],
     caller?: Caller,
@@ -250,12 +305,16 @@ export class AwsEmulator {
   }
 }
 
-function target(request: HttpRequest): { readonly service: ServiceName; readonly operation: string } {
+function target(request: HttpRequest): {
+  readonly service: ServiceName;
+  readonly operation: string;
+  readonly name: string;
+} {
   const ecr = ecrOperation(request);
-  if (ecr !== undefined) return { service: 'ecr', operation: ecr };
+  if (ecr !== undefined) return { ...ecr, name: '' };
   const sts = stsOperation(request);
-  if (sts !== undefined) return { service: 'sts', operation: sts };
-  return { service: 'signer', operation: signerOperation(request) ?? 'Unknown' };
+  if (sts !== undefined) return { service: 'sts', operation: sts, name: '' };
+  return { service: 'signer', ...(signerOperation(request) ?? { operation: 'Unknown', name: '' }) };
 }
 
 async function readRequest(incoming: IncomingMessage): Promise<HttpRequest> {

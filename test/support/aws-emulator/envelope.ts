@@ -9,6 +9,7 @@ export interface EnvelopeInput {
   readonly expiresAt: Date;
   readonly jobArn: string;
   readonly profileVersionArn: string;
+  readonly aliasArn?: string;
 }
 
 /**
@@ -19,6 +20,7 @@ export function createEnvelope(input: EnvelopeInput): Buffer {
   const critical = {
     'com.amazonaws.signer.signingJob': input.jobArn,
     'com.amazonaws.signer.signingProfileVersion': input.profileVersionArn,
+    ...(input.aliasArn === undefined ? {} : { 'com.amazonaws.signer.signingProfileAlias': input.aliasArn }),
     'io.cncf.notary.authenticSigningTime': wholeSeconds(input.signedAt),
     'io.cncf.notary.expiry': wholeSeconds(input.expiresAt),
     'io.cncf.notary.signingScheme': 'notary.x509.signingAuthority',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { WireError } from './wire-error.ts';
 
-export type ServiceName = 'signer' | 'ecr' | 'sts';
+export type ServiceName = 'signer' | 'ecr' | 'ecr-public' | 'sts';
 
 /** Writes an answer in the protocol of its service: REST-JSON, JSON 1.1, or Query. */
 export function writeAnswer(response: ServerResponse, service: ServiceName, answer: unknown): void {
@@ -18,7 +18,7 @@ export function writeError(response: ServerResponse, service: ServiceName, error
     write(response, status, contentType(service), body, {});
     return;
   }
-  if (service === 'ecr') {
+  if (service === 'ecr' || service === 'ecr-public') {
     write(response, status, contentType(service), JSON.stringify({ __type: code, message }), {});
     return;
   }
@@ -26,7 +26,8 @@ export function writeError(response: ServerResponse, service: ServiceName, error
 }
 
 function contentType(service: ServiceName): string {
-  return { signer: 'application/json', ecr: 'application/x-amz-json-1.1', sts: 'text/xml' }[service];
+  const json = 'application/x-amz-json-1.1';
+  return { signer: 'application/json', ecr: json, 'ecr-public': json, sts: 'text/xml' }[service];
 }
 
 function write(

@@ -1,4 +1,4 @@
-import { PLATFORM_ID, type Profile, type SignerState, type ValidityPeriod } from './signer-state.ts';
+import { PLATFORM_ID, type Profile, partitionOf, type SignerState, type ValidityPeriod } from './signer-state.ts';
 import type { Caller, HttpRequest } from './sigv4.ts';
 import { denied, validation, WireError } from './wire-error.ts';
 
@@ -29,6 +29,7 @@ const ROUTES: readonly Route[] = [
   { operation: 'GetRevocationStatus', method: 'GET', path: /^\/revocations$/, run: getRevocationStatus },
   { operation: 'RevokeSignature', method: 'PUT', path: /^\/signing-jobs\/([^/]+)\/revoke$/, run: revokeSignature },
   { operation: 'PutSigningProfile', method: 'PUT', path: /^\/signing-profiles\/([^/]+)$/, run: putSigningProfile },
+  { operation: 'ListSigningProfiles', method: 'GET', path: /^\/signing-profiles$/, run: listSigningProfiles },
   { operation: 'GetSigningProfile', method: 'GET', path: /^\/signing-profiles\/([^/]+)$/, run: getSigningProfile },
   { operation: 'CancelSigningProfile', method: 'DELETE', path: /^\/signing-profiles\/([^/]+)$/, run: cancelProfile },
   {
@@ -45,9 +46,12 @@ const ROUTES: readonly Route[] = [
   },
 ];
 
-/** The operation that a request asks for. */
-export function signerOperation(request: HttpRequest): string | undefined {
-  return findRoute(request)?.route.operation;
+/** The operation that a request asks for, and the name in its path. */
+export function signerOperation(
+  request: HttpRequest,
+): { readonly operation: string; readonly name: string } | undefined {
+  const found = findRoute(request);
+  return found === undefined ? undefined : { operation: found.route.operation, name: found.name };
 }
 
 /** Runs an operation of AWS Signer. @returns the JSON answer; undefined is an empty body */
@@ -189,6 +193,32 @@ function getSigningProfile(state: SignerState, { caller, name, query }: Input): 
   };
 }
 
+const PAGE_SIZE = 2;
+
+function listSigningProfiles(state: SignerState, { caller, query }: Input): unknown {
+  const statuses = query.getAll('statuses');
+  const all = state
+    .profiles(caller.principal.accountId, caller.region)
+    .filter((profile) => (statuses.length === 0 ? profile.status === 'Active' : statuses.includes(profile.status)))
+    .filter(
+      (profile) => query.get('includeCanceled') === 'true' || profile.status !== 'Canceled' || statuses.length > 0,
+    );
+  const start = Number(query.get('nextToken') ?? '0');
+  return {
+    profiles: all.slice(start, start + PAGE_SIZE).map((profile) => ({
+      profileName: profile.name,
+      profileVersion: profile.version,
+      profileVersionArn: profile.versionArn,
+      arn: profile.arn,
+      platformId: PLATFORM_ID,
+      platformDisplayName: PLATFORM_NAME,
+      signatureValidityPeriod: profile.validity,
+      status: profile.status,
+    })),
+    ...(start + PAGE_SIZE < all.length ? { nextToken: String(start + PAGE_SIZE) } : {}),
+  };
+}
+
 function cancelProfile(state: SignerState, { caller, name }: Input): unknown {
   state.cancelProfile(state.profile(caller.principal.accountId, caller.region, name));
   return undefined;
@@ -223,7 +253,7 @@ function addProfilePermission(state: SignerState, { caller, name, body }: Input)
 function usableProfile(state: SignerState, caller: Caller, owner: string, name: string, action: string): Profile {
   if (owner === caller.principal.accountId) return state.profile(owner, caller.region, name);
   // Whether it exists is not told to an account that may not use it.
-  const arn = `arn:aws:signer:${caller.region}:${owner}:/signing-profiles/${name}`;
+  const arn = `arn:${partitionOf(caller.region)}:signer:${caller.region}:${owner}:/signing-profiles/${name}`;
   let profile: Profile | undefined;
   try {
     profile = state.profile(owner, caller.region, name);

@@ -19,6 +19,8 @@ export interface Profile {
   readonly arn: string;
   readonly versionArn: string;
   readonly validity: ValidityPeriod;
+  /** Name of the alias through which it is used. */
+  readonly alias?: string;
   status: 'Active' | 'Canceled' | 'Revoked';
   statusReason?: string;
   revocation?: { readonly effectiveFrom: Date; readonly revokedAt: Date; readonly revokedBy: string };
@@ -40,7 +42,6 @@ export interface StateOptions {
   readonly now: () => Date;
   /** Milliseconds that one unit of DAYS lasts. */
   readonly dayMs: number;
-  readonly partition: string;
 }
 
 /** What AWS Signer remembers: profiles, jobs, and what of them is revoked. */
@@ -56,7 +57,7 @@ export class SignerState {
     this.#authority = authority;
   }
 
-  createProfile(accountId: string, region: string, name: string, validity: ValidityPeriod): Profile {
+  createProfile(accountId: string, region: string, name: string, validity: ValidityPeriod, alias?: string): Profile {
     const key = `${accountId} ${region} ${name}`;
     const old = this.#profiles.get(key);
     if (old !== undefined) {
@@ -66,10 +67,11 @@ export class SignerState {
       .toString('base64')
       .replace(/[^A-Za-z0-9]/g, '')
       .slice(0, 10);
-    const arn = `arn:${this.#options.partition}:signer:${region}:${accountId}:/signing-profiles/${name}`;
+    const arn = `arn:${partitionOf(region)}:signer:${region}:${accountId}:/signing-profiles/${name}`;
     const versionArn = `${arn}/${version}`;
     const profile: Profile = {
       ...{ name, accountId, region, version, arn, versionArn, validity },
+      ...(alias === undefined ? {} : { alias }),
       status: 'Active',
       permissions: [],
     };
@@ -81,6 +83,19 @@ export class SignerState {
     const profile = this.#profiles.get(`${accountId} ${region} ${name}`);
     if (profile === undefined) throw notFound(`Signing profile ${name} does not exist.`);
     return profile;
+  }
+
+  findProfile(accountId: string, region: string, name: string): Profile | undefined {
+    return this.#profiles.get(`${accountId} ${region} ${name}`);
+  }
+
+  /** Those of an account and region, in the order in which they were made. */
+  profiles(accountId: string, region: string): readonly Profile[] {
+    return [...this.#profiles.values()].filter((one) => one.accountId === accountId && one.region === region);
+  }
+
+  findJob(id: string): Job | undefined {
+    return this.#jobs.get(id);
   }
 
   cancelProfile(profile: Profile): void {
@@ -102,14 +117,14 @@ export class SignerState {
 
   async signPayload(profile: Profile, payload: Buffer): Promise<{ readonly job: Job; readonly envelope: Buffer }> {
     if (profile.status !== 'Active') {
-      throw validation(`Signing profile ${profile.name} is not active: its status is ${profile.status}.`);
+      throw validation(`Signing profile ${profile.name} cannot be used to sign.`);
     }
     const { accountId, region } = profile;
     const id = randomUUID();
     const signedAt = new Date(Math.floor(this.#options.now().getTime() / 1000) * 1000);
     const job: Job = {
       id,
-      arn: `arn:${this.#options.partition}:signer:${region}:${accountId}:/signing-jobs/${id}`,
+      arn: `arn:${partitionOf(region)}:signer:${region}:${accountId}:/signing-jobs/${id}`,
       accountId,
       profile,
       signedAt,
@@ -118,7 +133,15 @@ export class SignerState {
     const { expiresAt, arn: jobArn } = job;
     const certificate = await this.#authority.signingCertificate(region);
     const { versionArn: profileVersionArn } = profile;
-    const envelope = createEnvelope({ payload, certificate, signedAt, expiresAt, jobArn, profileVersionArn });
+    const { alias } = profile;
+    const aliasArn =
+      alias === undefined
+        ? {}
+        : { aliasArn: `arn:${partitionOf(region)}:signer:${region}:${accountId}:/aliases/${alias}` };
+    const envelope = createEnvelope({
+      ...{ payload, certificate, signedAt, expiresAt, jobArn, profileVersionArn },
+      ...aliasArn,
+    });
     this.#jobs.set(id, job);
     return { job, envelope };
   }
@@ -155,6 +178,12 @@ export class SignerState {
     for (const pair of certificateHashes) if (this.#revokedCertificates.has(pair.slice(0, 96))) entities.push(pair);
     return entities;
   }
+}
+
+/** The partition of a region, as the beginning of its name tells. */
+export function partitionOf(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }
 
 /** By the calendar, in UTC; a day that the month has not becomes its last. DAYS last `dayMs` each. */

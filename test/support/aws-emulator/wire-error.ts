@@ -18,7 +18,8 @@ export function notFound(message: string): WireError {
   return new WireError(404, 'ResourceNotFoundException', message);
 }
 
-export function denied(principalArn: string, action: string, resource: string): WireError {
-  const message = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource}`;
+export function denied(principalArn: string, action: string, resource: string, because = ''): WireError {
+  const why = because === '' ? '' : ` ${because}`;
+  const message = `User: ${principalArn} is not authorized to perform: ${action} on resource: ${resource}${why}`;
   return new WireError(403, 'AccessDeniedException', message);
 }

@@ -156,6 +156,16 @@ const FULL = {
             },
           ],
           omittedSignatures: 0,
+          platforms: [
+            {
+              platform: 'linux/arm64',
+              digest: 'sha256:12',
+              verdict: 'Revoked',
+              cause: { reason: 'SigningJobRevoked', message: 'revoked', revoked: ['arn'], since: TIME },
+              signatures: 1,
+            },
+          ],
+          omittedPlatforms: 0,
           lastVerifiedTime: TIME,
           nextVerificationTime: TIME,
         },
@@ -259,6 +269,13 @@ const REQUIRED: Readonly<Record<keyof typeof FULL, Readonly<Record<string, objec
     'status.images[].lastKnown': { verdict: true, verifiedAt: true } satisfies Required<
       NonNullable<Image['lastKnown']>
     >,
+    'status.images[].platforms[]': {
+      platform: true,
+      digest: true,
+      verdict: true,
+      signatures: true,
+    } satisfies Required<NonNullable<Image['platforms']>[number]>,
+    'status.images[].platforms[].cause': { reason: true, message: true } satisfies Required<Cause>,
     'status.images[].signatures[]': { digest: true, verdict: true, checks: true } satisfies Required<Signature>,
     'status.images[].signatures[].checks[]': {
       type: true,

@@ -1,7 +1,10 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AwsError, type AwsErrorCode } from '../../../src/aws/index.ts';
-import { toldAsRegistryFault } from '../../../src/controllers/registry-clients.ts';
-import { OciError } from '../../../src/oci/index.ts';
+import { credentialsFile, toldAsRegistryFault } from '../../../src/controllers/registry-clients.ts';
+import { candidatesOf, OciError } from '../../../src/oci/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 describe('credentials that AWS does not give', () => {
   it.each([
@@ -27,4 +30,23 @@ describe('credentials that AWS does not give', () => {
       TypeError,
     );
   });
+});
+
+it("the operator's own file is read anew, and one that is missing or broken is told without quoting it (faults.md 50)", async () => {
+  const folder = await temporaryFolder('registry-config');
+  const path = join(folder.path, 'config.json');
+  const provider = credentialsFile(path);
+  const found = async (): Promise<unknown> => {
+    const candidates = candidatesOf(provider, 'r.test', 'app', AbortSignal.timeout(10_000));
+    const { value } = await candidates.next();
+    return value?.kind === 'unavailable' ? `${value.error.code} ${value.error.message}` : value;
+  };
+  const entry = { username: 'u', password: 'p' };
+  await writeFile(path, JSON.stringify({ auths: { 'r.test': entry } }));
+  expect(await found()).toEqual({ kind: 'basic', ...entry });
+  await writeFile(path, '{"auths":{"r.test":"hunter2');
+  expect(await found()).toBe(`Unauthorized --registry-config ${path}: Docker config: expected JSON`);
+  await rm(path);
+  expect(await found()).toBe(`Unauthorized --registry-config ${path}: it cannot be read`);
+  await folder.remove();
 });

@@ -99,7 +99,6 @@ describe('planRequest', () => {
       'InvalidSpec',
       'AWS Signer states the time of signing itself',
     ],
-    ['platforms', { sign: { ...KEY, platforms: 'IndexAndManifests' } }, 'NotSupportedYet', 'use Index'],
     ['expiry with AWS', { sign: { ...AWS, expiry: '1h' } }, 'InvalidSpec', 'spec.sign.expiry: AWS Signer takes'],
     ['a bad expiry', { sign: { ...KEY, expiry: '1y' } }, 'InvalidSpec', 'spec.sign.expiry: expected a duration'],
     [
@@ -129,7 +128,13 @@ describe('planRequest', () => {
       'needs spec.sign.awsSigner',
     ],
     ['revoking without signing', { deletionPolicy: 'RevokeSignature' }, 'InvalidSpec', 'needs spec.sign.awsSigner'],
-    ['a role for ECR', { registry: { assumeRoleArn: 'arn:x' } }, 'NotSupportedYet', 'spec.registry.assumeRoleArn'],
+    ['a role that is none', { registry: { assumeRoleArn: 'arn:x' } }, 'InvalidSpec', 'spec.registry.assumeRoleArn'],
+    [
+      'a role for ECR, without an image there',
+      { registry: { assumeRoleArn: 'arn:aws:iam::444455556666:role/pull' } },
+      'InvalidSpec',
+      'none of the images is in one',
+    ],
   ])('refuses %s with the field and what to do', (_, spec, reason, message) => {
     expect(plan(spec)).toMatchObject({ kind: 'refused', reason, message: expect.stringContaining(message) });
   });

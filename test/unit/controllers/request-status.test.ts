@@ -233,6 +233,48 @@ describe('summary', () => {
   });
 });
 
+describe('an image with platforms counts as one, by the worst of them', () => {
+  const platform = (name: string, verdict: VerdictType) =>
+    ({
+      platform: name,
+      digest: `sha256:${'b'.repeat(64)}`,
+      verdict,
+      signatures: 1,
+      cause: { reason: 'NoSignature', message: `${name} is ${verdict}` },
+    }) as const;
+
+  it.each<[string, VerdictType, ReturnType<typeof platform>[], string, string]>([
+    [
+      'a platform that is worse decides, by its name',
+      'Trusted',
+      [platform('linux/amd64', 'Unknown'), platform('linux/arm64', 'Revoked'), platform('linux/s390x', 'Trusted')],
+      'False',
+      '1 of 1 image revoked: r.example/app:1 (linux/arm64): linux/arm64 is Revoked',
+    ],
+    [
+      'an index that is worse decides itself',
+      'Untrusted',
+      [platform('linux/amd64', 'Unknown')],
+      'False',
+      '1 of 1 image untrusted: r.example/app:1: it is Untrusted',
+    ],
+    [
+      'a platform without a name is told by its digest',
+      'Trusted',
+      [platform('', 'Unsigned')],
+      'False',
+      `1 of 1 image unsigned: r.example/app:1 (sha256:${'b'.repeat(64)}):  is Unsigned`,
+    ],
+    ['all are trusted', 'Trusted', [platform('linux/amd64', 'Trusted')], 'True', '1 image trusted'],
+  ])('%s', (_, verdict, platforms, status, message) => {
+    const result = statusOf([image(verdict, {}, { platforms })]);
+    expect(find(result, 'Verified')).toMatchObject({ status, message });
+    expect(result.summary?.verified).toBe(status === 'True' ? '1/1' : '0/1');
+    // What is shown of the image stays its own.
+    expect(result.images?.[0]).toMatchObject({ reference: 'r.example/app:1', verdict, platforms });
+  });
+});
+
 describe('status stays small', () => {
   const long = (length: number): string => '€'.repeat(length);
 
@@ -264,6 +306,13 @@ describe('status stays small', () => {
           },
           signatures,
           omittedSignatures: 90,
+          platforms: (['Trusted', 'Unknown', 'Trusted', 'Trusted'] as const).map((verdict) => ({
+            platform: 'p'.repeat(60),
+            digest: `sha256:${'0'.repeat(64)}`,
+            verdict,
+            signatures: 1,
+            cause: { reason: 'RegistryUnreachable', message: long(1_024) },
+          })),
         },
       ),
     );
@@ -279,6 +328,7 @@ describe('status stays small', () => {
     expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThanOrEqual(256 * 1_024);
     expect(status.images).toHaveLength(64);
     expect(status.images?.[63]).toMatchObject({ verdict: 'Unknown', signatures: [], omittedSignatures: 100 });
+    expect(status.images?.[63]).toMatchObject({ platforms: [{ verdict: 'Unknown' }], omittedPlatforms: 3 });
     // Cleanup needs its own signatures: the newest of them are the last to go.
     expect(status.ownSignatures?.at(-1)).toEqual(own.at(-1));
     expect(status.ownSignatures?.length).toBeGreaterThan(50);

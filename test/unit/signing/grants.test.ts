@@ -39,9 +39,17 @@ describe('a signing grant', () => {
     ['no repository beside the path', { ...ASK, repository: 'registry.example.com/shop-evil/web' }, false],
     ['no repository that is the path itself', { ...ASK, repository: 'registry.example.com/shop' }, false],
     ['no other registry', { ...ASK, repository: 'evil.test/registry.example.com/shop/web' }, false],
-    ['no role that it does not name', { ...ASK, roleArn: 'arn:aws:iam::111122223333:role/sign' }, false],
+    ['no role that it does not name', { ...ASK, roleArns: ['arn:aws:iam::111122223333:role/sign'] }, false],
     ['a namespace by its labels', PLATFORM, true],
-    ['a role that it names', { ...PLATFORM, roleArn: 'arn:aws:iam::111122223333:role/sign' }, true],
+    [
+      'several roles, one of which it does not name',
+      {
+        ...PLATFORM,
+        roleArns: ['arn:aws:iam::111122223333:role/sign', 'arn:aws:iam::111122223333:role/other'],
+      },
+      false,
+    ],
+    ['a role that it names', { ...PLATFORM, roleArns: ['arn:aws:iam::111122223333:role/sign'] }, true],
     [
       'no namespace that an expression leaves out',
       { ...PLATFORM, namespaceLabels: { team: 'platform', env: 'test' } },

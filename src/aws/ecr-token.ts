@@ -1,0 +1,67 @@
+import { AwsError } from './aws-error.ts';
+
+/** Refreshed this long before its expiry: a token lives 12 hours. */
+const REFRESH_BEFORE_MS = 30 * 60_000;
+/** After a failed refresh the old token serves, and this long nobody asks again. */
+const RETRY_AFTER_MS = 60_000;
+/** Not used in its last minute: a pull begun with it must not end without it. */
+const UNUSABLE_BEFORE_MS = 60_000;
+
+/** What GetAuthorizationToken gives. */
+export interface AuthorizationToken {
+  readonly username: string;
+  readonly password: string;
+  readonly expiresAt: Date;
+}
+
+interface Kept extends AuthorizationToken {
+  /** When to ask for the next one, milliseconds. */
+  readonly refreshAt: number;
+}
+
+/**
+ * A token, asked for again shortly before it expires, by one call at a time; while that fails, the old one serves as
+ * long as it is valid (faults.md 24).
+ */
+export class RefreshedToken {
+  readonly #fetch: (host: string) => Promise<AuthorizationToken>;
+  readonly #clock: () => Date;
+  #kept: Kept | undefined;
+  #inFlight: Promise<Kept> | undefined;
+
+  /** @param fetch asks AWS; the host is for messages */
+  constructor(fetch: (host: string) => Promise<AuthorizationToken>, clock: () => Date) {
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /** Rejects with AwsError. */
+  async token(host: string): Promise<AuthorizationToken> {
+    const kept = this.#kept;
+    if (kept !== undefined && this.#now() < kept.refreshAt) return kept;
+    this.#inFlight ??= this.#refresh(host).finally(() => {
+      this.#inFlight = undefined;
+    });
+    return this.#inFlight;
+  }
+
+  async #refresh(host: string): Promise<Kept> {
+    try {
+      const token = await this.#fetch(host);
+      const now = this.#now();
+      const lifetime = token.expiresAt.getTime() - now;
+      this.#kept = { ...token, refreshAt: now + Math.max(lifetime - REFRESH_BEFORE_MS, lifetime / 2) };
+    } catch (error) {
+      const old = this.#kept;
+      const usableUntil = (old?.expiresAt.getTime() ?? 0) - UNUSABLE_BEFORE_MS;
+      const now = this.#now();
+      if (!(error instanceof AwsError) || old === undefined || now >= usableUntil) throw error;
+      this.#kept = { ...old, refreshAt: Math.min(now + RETRY_AFTER_MS, usableUntil) };
+    }
+    return this.#kept;
+  }
+
+  #now(): number {
+    return this.#clock().getTime();
+  }
+}
