@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
+import { benchBurst } from './burst.ts';
 import { benchCrl } from './crl.ts';
 import { benchParsers } from './parsers.ts';
 
 const BENCHES: Readonly<Record<string, (options: { readonly inputs: number }) => Promise<boolean>>> = {
   parsers: benchParsers,
   crl: benchCrl,
+  burst: benchBurst,
 };
 
 /** Runs all benches, or the one of --only; exit code 1 when one of them found something that must not be. */

@@ -15,6 +15,8 @@ import type { ReconcileResult } from './context.ts';
 
 /** An Unknown verdict is tried again this soon, and then ever more seldom up to the maximum. */
 const UNKNOWN_RETRY_MS = { first: 5_000, max: 5 * 60_000 };
+/** A new image that its registry is too busy to show is "not verified yet" this long, and only then Unknown. */
+const THROTTLED_WAIT_MS = 5 * 60_000;
 
 export interface ImageControllerOptions {
   readonly verifier: ImageVerifier;
@@ -45,6 +47,8 @@ export interface ImageControllerOptions {
 export class ImageController {
   readonly #options: ImageControllerOptions;
   readonly #clients = new Map<ImageKey, RegistryClient>();
+  /** Since when images wait that have no verdict because their registry throttles, milliseconds since the epoch. */
+  readonly #waiting = new Map<ImageKey, number>();
   readonly #failures = new Map<ImageKey, { readonly count: number; readonly ofRegistry: boolean }>();
 
   constructor(options: ImageControllerOptions) {
@@ -56,6 +60,7 @@ export class ImageController {
     if (!this.#options.isRunning(key)) {
       this.#failures.delete(key);
       this.#clients.delete(key);
+      this.#waiting.delete(key);
       if (!this.#options.isRequested(key)) {
         const verdict = verdicts.get(key);
         verifier.forget(key);
@@ -78,9 +83,23 @@ export class ImageController {
       signal,
     );
     const evaluation = this.#withHint(key, found);
+    if (this.#mayWait(key, evaluation, clock()))
+      return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
     takeIn(key, evaluation, verdicts, sweep);
     this.#options.onVerified?.(evaluation, performance.now() - started);
     return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
+  }
+
+  /** Whether there is nothing to tell yet: a rollout on a busy registry takes its time, and that is no fault (faults.md 22). */
+  #mayWait(key: ImageKey, { verdict, cause }: ImageEvaluation, now: Date): boolean {
+    const isThrottled = verdict === 'Unknown' && cause?.reason === 'RegistryRateLimited';
+    if (!isThrottled || this.#options.verdicts.get(key) !== undefined) {
+      this.#waiting.delete(key);
+      return false;
+    }
+    const since = this.#waiting.get(key) ?? now.getTime();
+    this.#waiting.set(key, since);
+    return now.getTime() - since < THROTTLED_WAIT_MS;
   }
 
   #withHint(key: ImageKey, evaluation: ImageEvaluation): ImageEvaluation {

@@ -63,7 +63,7 @@ export class RequestedImages {
       before?.digest === undefined ||
       isPast(before.nextVerificationTime, now) ||
       isUnknownByRegistry(sumUp(before));
-    const digest = due ? (await work.client.resolve(image.reference, signal)).digest : before.digest;
+    const digest = due ? await digestNow(work, image, before, signal) : before.digest;
     if (before?.digest !== undefined && before.digest !== digest)
       this.#tellMoved(work.request, image, before.digest, digest);
     const at = { digest, list: due ? 'registry' : 'kept', now } as const;
@@ -163,4 +163,22 @@ function withTimesOf(before: ImageStatus, status: ImageStatus, now: Date): Image
     ...(lastVerifiedTime === undefined ? {} : { lastVerifiedTime }),
     ...(next === undefined || isPast(next, now) ? {} : { nextVerificationTime: next }),
   };
+}
+
+/**
+ * The digest that a reference names now. While the registry throttles it is the one that it named before: that is no
+ * news of the image, and the verifier says for how long what it knows stands in (faults.md 22).
+ */
+async function digestNow(
+  work: RequestWork,
+  image: RequestedImage,
+  before: ImageStatus | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    return (await work.client.resolve(image.reference, signal)).digest;
+  } catch (error) {
+    if (before?.digest !== undefined && error instanceof OciError && error.code === 'RateLimited') return before.digest;
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@ import { ARTIFACT_TYPE_NOTATION } from '../../src/notary/index.ts';
 import { parseReference, type RegistryClient } from '../../src/oci/index.ts';
 import { createDispatcher, HostLimiter } from '../../src/transport/index.ts';
 import { type ImageEvaluation, imageKey, VerdictStore } from '../../src/verification/index.ts';
+import { runBurst } from '../support/burst.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { type PushedImage, pushImage } from '../support/images.ts';
 import { type Chain, createChain } from '../support/pki.ts';
@@ -312,6 +313,19 @@ describe.each(REGISTRY_KINDS)('a registry with %s', (kind) => {
     expect([evaluation.verdict, evaluation.cause?.reason]).toEqual(['Unknown', 'RegistryUnreachable']);
     expect(proxy.counts().blob).toBeLessThan(5);
   });
+});
+
+it('22: a burst of new images on a host that throttles ends Trusted, tells nothing else before, and holds up no other host', async () => {
+  const images = 30;
+  const result = await runBurst({ images, perSecond: 10, others: 5, timeoutMs: 120_000 });
+  expect(result.trusted).toBe(images);
+  expect(result.flaps).toEqual([]);
+  expect(result.refused).toBeGreaterThan(0);
+  // Those of the other host were done while most of the burst still waited.
+  expect(result.pendingAfterOthers).toBeGreaterThan(images / 2);
+  // Four a verification; a refusal is answered by waiting, not by asking again and again.
+  expect(result.requests - result.refused).toBe(4 * images);
+  expect(result.refused).toBeLessThan(4 * images);
 });
 
 it('21: a registry whose name is not found makes the verdict Unknown', async () => {

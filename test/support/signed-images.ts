@@ -13,11 +13,7 @@ import { checkRevocationOffline, verifyTimestampOffline } from './no-network.ts'
 import type { Chain } from './pki.ts';
 
 /** A client of registries on this machine, which speak plain HTTP unless it is told otherwise. */
-export function localClient(
-  options: Partial<RegistrySessionOptions> & {
-    readonly onRequest?: (request: { readonly operation: string }) => void;
-  } = {},
-): RegistryClient {
+export function localClient(options: Partial<RegistrySessionOptions> = {}): RegistryClient {
   return new RegistryClient({
     dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
     credentials: anonymous,

@@ -148,3 +148,29 @@ describe('an image that the registry refuses to show', () => {
     expect(verdicts.get(key)?.cause?.message).not.toContain('--pull-secrets');
   });
 });
+
+describe('a running image whose registry throttles (faults.md 22)', () => {
+  beforeEach(() => {
+    revocation({ status: 'good', reason: 'not revoked' });
+    world.faults.set('/v2/', 429);
+  });
+
+  it('is not verified yet while it is new, and Trusted when it gets through', async () => {
+    expect((await reconcile()).requeueAfterMs).toBeLessThanOrEqual(5_000);
+    expect(verdicts.get(key)).toBeUndefined();
+    world.faults.clear();
+    await reconcile();
+    expect(verdicts.get(key)?.verdict).toBe('Trusted');
+  });
+
+  it('is Unknown once that has lasted five minutes; any other fault is told at once', async () => {
+    await reconcile();
+    world.now = at(5 * MINUTE_MS);
+    await reconcile();
+    expect(verdicts.get(key)).toMatchObject({ verdict: 'Unknown', cause: { reason: 'RegistryRateLimited' } });
+    verdicts.delete(key);
+    world.faults.set('/v2/', 500);
+    await reconcile();
+    expect(verdicts.get(key)?.cause?.reason).toBe('RegistryUnreachable');
+  });
+});
