@@ -17,7 +17,7 @@ if (process.argv.includes('--write')) writeFileSync(PAGE, page);
 const isStale = read(PAGE) !== page;
 if (bare.length > 0) process.stderr.write(`no test names these rules of docs/notary.md: ${bare.join(', ')}\n`);
 if (isStale) {
-  process.stderr.write('docs/rule-coverage.md is out of date: run node hack/rule-coverage/main.ts --write\n');
+  process.stderr.write('docs/rule-coverage.md is out of date: run npm run rules -- --write\n');
 }
 if (bare.length === 0 && !isStale) {
   process.stdout.write(`${coverage.length} rules, each with a test; ${tests.length} tests read\n`);

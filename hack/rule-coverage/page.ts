@@ -37,7 +37,7 @@ export function coveragePage(coverage: readonly Coverage[]): string {
   );
   return `# Which tests cover which rule
 
-Written by \`node hack/rule-coverage/main.ts --write\` from the titles of all tests, which name the rules of
+Written by \`npm run rules -- --write\` from the titles of all tests, which name the rules of
 [notary.md](notary.md) that they cover. \`./hack/test rules\` fails when a rule has no test, or this page is out of date.
 
 | Rule | Tests | Files |

@@ -1,24 +1,10 @@
 #!/usr/bin/env node
-import { UndeterminedError } from './failure.ts';
-import { runCommand } from './program.ts';
+// Only what an old Node.js can load, too: what `start` loads may need a newer one.
+import { start } from './start.ts';
 
 /** The command `sealwatch`. */
-const argv = process.argv.slice(2);
-// A reader that has seen enough (`sealwatch list … | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
+process.exitCode = await start({
+  version: process.versions.node,
+  load: async () => (await import('./entry.ts')).main,
+  stderr: process.stderr,
 });
-if (argv[0] === 'operator') {
-  // The operator is loaded for itself only: the commands start without it.
-  const { operatorCommand } = await import('./operator-command.ts');
-  process.exitCode = await operatorCommand(argv.slice(1), process.env);
-} else {
-  const interruption = new AbortController();
-  // What is under way ends, and takes its lock and temporary files with it; the second time the process just ends.
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => interruption.abort(new UndeterminedError('Interrupted', `interrupted by ${name}`)));
-  const { signal } = interruption;
-  const { stdout, stderr, stdin, env } = process;
-  process.exitCode = await runCommand(argv, { stdout, stderr, stdin, env, clock: () => new Date(), signal });
-}

@@ -14,8 +14,8 @@ const RULES: Readonly<Record<CauseReason, Rule>> = {
     id: 'D',
     words: 'every certificate of the chain is valid now, or was when a trusted timestamp was made',
   },
-  SigningJobRevoked: { id: 'H', words: 'what a revoked signing job of AWS Signer signed is not trusted' },
-  SigningProfileRevoked: { id: 'H', words: 'what a revoked signing profile of AWS Signer signed is not trusted' },
+  SigningJobRevoked: { id: 'H8', words: 'what a revoked signing job of AWS Signer signed is not trusted' },
+  SigningProfileRevoked: { id: 'H8', words: 'what a revoked signing profile of AWS Signer signed is not trusted' },
   CertificateRevoked: { id: 'H1', words: 'no certificate of the chain but the root may be revoked' },
   IntegrityFailed: { id: 'G', words: 'the signature must verify over exactly what was signed, by a well formed chain' },
   NotFromTrustStore: {
@@ -29,12 +29,12 @@ const RULES: Readonly<Record<CauseReason, Rule>> = {
   PluginUnsupported: { id: 'B4', words: 'what a signature marks as critical must be understood' },
   SignatureMalformed: { id: 'A8', words: 'a signature that is not well formed is one failed attempt' },
   TooManySignatures: { id: 'A7', words: 'only so many signatures of an image are tried' },
-  NoSignature: { id: 'G', words: 'the statement asks for a signature' },
+  NoSignature: { id: 'G', words: 'an image without a signature is Unsigned, and not trusted' },
   RegistryUnreachable: { id: 'A4', words: 'what the registry does not say is unknown, never "unsigned"' },
   RegistryDenied: { id: 'A4', words: 'what the registry does not say is unknown, never "unsigned"' },
   RegistryRateLimited: { id: 'A4', words: 'what the registry does not say is unknown, never "unsigned"' },
   RegistryAnswerInvalid: { id: 'A6', words: 'what is stored must be what its digest, size and type say' },
-  ImageNotFound: { id: 'G', words: 'the reference must name an image' },
+  ImageNotFound: { id: 'G', words: 'a reference that names no image is Unknown' },
   RevocationUndetermined: { id: 'H1', words: 'whether a certificate is revoked must be known: unknown is no pass' },
   TrustStoreUnavailable: { id: 'F9', words: 'the trust stores that the statement names must be there' },
   ImageIDUnverifiable: { id: 'A10', words: 'only a manifest can be verified' },
@@ -44,9 +44,12 @@ const RULES: Readonly<Record<CauseReason, Rule>> = {
 };
 
 const NAMED = /\(notary\.md ([A-I]\d{0,2})\)/;
+/** How the answers of AWS Signer begin, where it was asked instead of OCSP and CRL. */
+const BY_AWS_SIGNER = /\(revocation\): (?:AWS Signer reports as revoked: |GetRevocationStatus\b)/;
 
 /** The rule that decided: the one that the message cites, with the words of its reason. */
-export function ruleOf(cause: Cause): Rule {
-  const rule = RULES[cause.reason];
-  return { id: NAMED.exec(cause.message)?.[1] ?? rule.id, words: rule.words };
+export function ruleOf({ reason, message }: Cause): Rule {
+  const { id, words } = RULES[reason];
+  const cited = NAMED.exec(message)?.[1];
+  return { id: cited ?? (BY_AWS_SIGNER.test(message) ? 'H8' : id), words };
 }

@@ -127,7 +127,7 @@ export function statusError(what: string, answer: HttpAnswer, whenMissing?: stri
   if (status === 401) {
     return new OciError(
       'Unauthorized',
-      `${what}: the registry asks for other credentials (${said}): check the pull secret, or the login that was used`,
+      `${what}: the registry asks for other credentials (${said}): give credentials: spec.registry.secretRefs of a request, --registry-config of the operator, or sealwatch login`,
       options,
     );
   }

@@ -360,9 +360,13 @@ function unauthorized(what: string, challenge?: Challenge, credentials?: Credent
   const found = isOfOtherKind
     ? 'the registry asks for a user name and a password, and the credentials are an identity token'
     : 'the registry asks for credentials (401), and there are none for it';
-  return new OciError('Unauthorized', `${what}: ${found}: check the pull secret, or the login that was used`, {
-    status: 401,
-  });
+  return new OciError(
+    'Unauthorized',
+    `${what}: ${found}: give credentials: spec.registry.secretRefs of a request, --registry-config of the operator, or sealwatch login`,
+    {
+      status: 401,
+    },
+  );
 }
 
 function plainHTTPRefused(what: string, host: string): OciError {

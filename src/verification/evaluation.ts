@@ -101,7 +101,7 @@ function rankOf(signature: EvaluatedSignature): SignatureVerdict | 'Unread' {
 
 function untrustedCause(signatures: readonly EvaluatedSignature[]): { cause: Cause; decidedBy?: EvaluatedSignature } {
   // The signature that came furthest says most: one that a person can mend.
-  const decidedBy = signatures.reduce((best, next) => (checksPassed(next) > checksPassed(best) ? next : best));
+  const decidedBy = signatures.reduce((best, next) => (isNearer(next, best) ? next : best));
   const cause = causeOf(decidedBy);
   if (signatures.length === 1) return { cause, decidedBy };
   return {
@@ -110,10 +110,25 @@ function untrustedCause(signatures: readonly EvaluatedSignature[]): { cause: Cau
   };
 }
 
-function checksPassed(signature: EvaluatedSignature): number {
-  return signature.kind === 'evaluated'
-    ? signature.outcome.checks.filter((check) => check.result === 'passed').length
-    : -1;
+/** Whether a signature came further than another. Who lists them in which order must not count: anyone may push one. */
+function isNearer(one: EvaluatedSignature, other: EvaluatedSignature): boolean {
+  const [ours, theirs] = [nearnessOf(one), nearnessOf(other)];
+  const i = ours.findIndex((value, at) => value !== theirs[at]);
+  if (i >= 0) return (ours[i] ?? 0) > (theirs[i] ?? 0);
+  return one.digest > other.digest;
+}
+
+/** What counts first stands first. The time is the signer's word, and breaks ties only. */
+function nearnessOf(signature: EvaluatedSignature): readonly number[] {
+  if (signature.kind !== 'evaluated') return [-1, 0, 0];
+  const { checks, decisive, envelope } = signature.outcome;
+  const signedAt = envelope?.authenticSigningTime ?? envelope?.signingTime;
+  return [
+    checks.filter((check) => check.result === 'passed').length,
+    // Of one failed authenticity or another: who has a certificate of a trust store is no stranger (E6 before F5).
+    decisive?.code === 'NotFromTrustStore' ? 0 : 1,
+    signedAt?.getTime() ?? 0,
+  ];
 }
 
 /** The cause that one signature gives. */

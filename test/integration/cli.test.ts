@@ -143,7 +143,7 @@ describe('with AWS Signer', () => {
     expect(await verify()).toMatchObject({
       code: 1,
       verdict: 'Revoked',
-      cause: { reason: 'SigningJobRevoked', rule: 'H', revoked: [signature.jobArn] },
+      cause: { reason: 'SigningJobRevoked', rule: 'H8', revoked: [signature.jobArn] },
     });
   });
 

@@ -138,7 +138,12 @@ function requireUsage(
   purpose: LeafPurpose,
 ): ReadonlySet<KeyUsage> {
   const found = keyUsageOf(fields);
-  if (found === undefined) throw invalid(rule, certificate, 'keyUsage is missing');
+  if (found === undefined)
+    throw invalid(
+      rule,
+      certificate,
+      `keyUsage is missing: expected ${purpose === 'timeStamping' ? 'it' : 'it critical'} with ${usage}`,
+    );
   // Of time stamping authorities E7 asks only that it is present.
   if (!found.critical && purpose !== 'timeStamping') throw invalid(rule, certificate, 'keyUsage must be critical');
   if (!found.usages.has(usage)) throw invalid(rule, certificate, `keyUsage must have ${usage}`);

@@ -183,7 +183,7 @@ describe('trusted identities (aws.md, "Verifying a Signer signature")', () => {
 describe('revocation (aws.md, "Verifying a Signer signature")', () => {
   const { signal } = new AbortController();
 
-  it('is asked with job, profile version, chain and authentic signing time', async () => {
+  it('is asked with job, profile version, chain and authentic signing time (H8)', async () => {
     const { plugin, asked } = pluginAnswering([]);
     await expect(plugin.checkRevocation(envelopeWith(), { now: new Date(), signal })).resolves.toMatchObject({
       status: 'good',
@@ -196,7 +196,7 @@ describe('revocation (aws.md, "Verifying a Signer signature")', () => {
     ['a profile version', [VERSION], 'signingProfile'],
     ['both', [VERSION, JOB], 'signingJob'],
     ['an aliased profile', [ALIASED], 'signingProfile'],
-  ])('tells %s with its ARN', async (_name, entities, kind) => {
+  ])('tells %s with its ARN (H8)', async (_name, entities, kind) => {
     const { plugin } = pluginAnswering(entities);
     const answer = await plugin.checkRevocation(envelopeWith(), { now: new Date(), signal });
     expect(answer).toMatchObject({ status: 'revoked', kind, revoked: entities });

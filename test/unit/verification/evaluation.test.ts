@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckResult, Envelope, SignatureOutcome, SignatureVerdict } from '../../../src/notary/index.ts';
+import type {
+  CheckCode,
+  CheckResult,
+  Envelope,
+  SignatureOutcome,
+  SignatureVerdict,
+} from '../../../src/notary/index.ts';
 import { OciError, type OciErrorCode } from '../../../src/oci/index.ts';
 import { changesAt, combine } from '../../../src/verification/evaluation.ts';
 import { type EvaluatedSignature, registryCause } from '../../../src/verification/index.ts';
@@ -109,6 +115,47 @@ describe('combine', () => {
     expect(cause?.message).toMatch(
       /^none of 3 signatures passes; the nearest: signature sha256:[0-9]{12} \(authenticity\): another/,
     );
+  });
+
+  const passedIntegrity = check('', { type: 'integrity', result: 'passed' });
+  const failed = (code: CheckCode, signedAt = '2026-01-01T00:00:00Z'): EvaluatedSignature =>
+    evaluated('Untrusted', {
+      checks: [passedIntegrity, check('no', { code })],
+      decisive: check('no', { code }),
+      envelope: { signingTime: new Date(signedAt) } as Envelope,
+    });
+  const decidedByBoth = (one: EvaluatedSignature, other: EvaluatedSignature) => [
+    combine([one, other], NOT_TRUNCATED).decidedBy,
+    combine([other, one], NOT_TRUNCATED).decidedBy,
+  ];
+
+  it('a stranger does not hide who is in a trust store under an identity not listed, in either order (E6, F5)', () => {
+    const stranger = failed('NotFromTrustStore', '2026-06-01T00:00:00Z');
+    const unlisted = failed('NotATrustedIdentity');
+    expect(decidedByBoth(stranger, unlisted)).toEqual([unlisted, unlisted]);
+    expect(combine([stranger, unlisted], NOT_TRUNCATED).cause?.reason).toBe('NotATrustedIdentity');
+  });
+
+  it('more checks passed count before it (E6, F5)', () => {
+    const unlisted = evaluated('Untrusted', { decisive: check('no', { code: 'NotATrustedIdentity' }) });
+    const stranger = failed('NotFromTrustStore');
+    expect(decidedByBoth(unlisted, stranger)).toEqual([stranger, stranger]);
+  });
+
+  it('of two that came as far the one signed later is told, in either order', () => {
+    const early = failed('NotATrustedIdentity', '2026-01-01T00:00:00Z');
+    const late = failed('NotATrustedIdentity', '2026-01-01T00:00:01Z');
+    expect(decidedByBoth(early, late)).toEqual([late, late]);
+    expect(decidedByBoth(late, early)).toEqual([late, late]);
+  });
+
+  it('of two signed at once, or not even read, one and the same is told in either order', () => {
+    for (const [one, other] of [
+      [failed('NotFromTrustStore'), failed('NotFromTrustStore')],
+      [malformed(), malformed()],
+    ] as const) {
+      expect(decidedByBoth(one, other)).toEqual([other, other]);
+    }
   });
 });
 

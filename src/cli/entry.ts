@@ -1,0 +1,24 @@
+import { UndeterminedError } from './failure.ts';
+import { runCommand } from './program.ts';
+
+/** The command `sealwatch`, of this process: its exit code. */
+export async function main(): Promise<number> {
+  const argv = process.argv.slice(2);
+  // A reader that has seen enough (`sealwatch list … | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
+  if (argv[0] === 'operator') {
+    // The operator is loaded for itself only: the commands start without it.
+    const { operatorCommand } = await import('./operator-command.ts');
+    return operatorCommand(argv.slice(1), process.env);
+  }
+  const interruption = new AbortController();
+  // What is under way ends, and takes its lock and temporary files with it; the second time the process just ends.
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => interruption.abort(new UndeterminedError('Interrupted', `interrupted by ${name}`)));
+  const { signal } = interruption;
+  const { stdout, stderr, stdin, env } = process;
+  return runCommand(argv, { stdout, stderr, stdin, env, clock: () => new Date(), signal });
+}
