@@ -13,7 +13,7 @@ if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
   touch "$installed"
 fi
 export PATH="$root/node_modules/.bin:$PATH"
-if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 24 || (a == 24 && b >= 5) || (a == 22 && b >= 21) ? 0 : 1)'; then
-  echo "setup: Node 22.21, or 24.5 and newer, is needed; found $(node --version). Installing packages with scripts allowed brings Node 24" >&2
+if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 19) ? 0 : 1)'; then
+  echo "setup: Node 22.19 or newer is needed; found $(node --version). Installing packages with scripts allowed brings Node 24" >&2
   exit 1
 fi

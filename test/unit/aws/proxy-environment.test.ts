@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { proxyEnvironment } from '../../../src/aws/proxy-environment.ts';
 
 const OWN = 'localhost,127.0.0.1,[::1]';
@@ -19,4 +19,17 @@ describe('the proxies of AWS clients (faults.md 33)', () => {
   ])('%s; never for this machine’s own hosts', (_name, env, expected) => {
     expect(proxyEnvironment(env)).toEqual(expected);
   });
+});
+
+it('a Node whose agents know no proxies says that AWS is asked directly, where a proxy is set', () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  try {
+    proxyEnvironment({ NO_PROXY: 'x' }, false);
+    proxyEnvironment({ HTTPS_PROXY: 'http://proxy:3128' }, true);
+    expect(warn).not.toHaveBeenCalled();
+    proxyEnvironment({ HTTPS_PROXY: 'http://proxy:3128' }, false);
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('AWS is asked directly'), expect.anything());
+  } finally {
+    warn.mockRestore();
+  }
 });
