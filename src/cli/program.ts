@@ -49,7 +49,9 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<ExitC
 }
 
 function tell(failure: Failure, argv: readonly string[], io: Io): ExitCode {
-  io.stderr.write(`${painter(io.stderr)('red', 'sealwatch')}: ${failure.message}\n`);
+  // One line, also where the message quotes a file.
+  const line = failure.message.replaceAll(/[\r\n]+/g, ' ');
+  io.stderr.write(`${painter(io.stderr)('red', 'sealwatch')}: ${line}\n`);
   if (wantsJson(argv)) writeJson(io, { error: { code: failure.code, message: failure.message } });
   return failure.exitCode;
 }

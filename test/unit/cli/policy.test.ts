@@ -57,6 +57,15 @@ describe('policy check', () => {
     expect(stderr).toContain(`${file}: trust policy: statement "acme-images": level skip with the scope "*"`);
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'Usage', message: expect.stringContaining('F4') } });
   });
+
+  it('what is no JSON is told on one line, although the reason quotes it', async () => {
+    const file = world.path('policy.yaml');
+    await writeFile(file, 'apiVersion: v1\n');
+    const { code, stderr } = await policy('check', file);
+    expect(code).toBe(64);
+    expect(stderr).toMatch(/^sealwatch: .*policy\.yaml: expected a trust policy in JSON: .*\n$/);
+    expect(stderr.split('\n')).toHaveLength(2);
+  });
 });
 
 describe('policy show', () => {
