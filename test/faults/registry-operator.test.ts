@@ -111,6 +111,42 @@ describe('an operator whose registry fails', () => {
   });
 });
 
+describe('an operator whose nodes pull through a cache', () => {
+  let proxy: FaultProxy;
+  let scenario: Scenario;
+  beforeAll(async () => {
+    proxy = await startFaultProxy(registry.host);
+    scenario = await startScenario(plane, 'mirror', {
+      registry: { host: proxy.host, kind: 'referrers', stop: () => proxy.stop() },
+      args: ['--request-timeout', '10s'],
+    });
+  });
+  afterAll(() => scenario?.stop());
+
+  it("asks the mirror for what runs once the configuration names it, without a restart, under the image's own scope", async () => {
+    const direct = await pushImage(registry.host, 'cache/team/app', 'v1');
+    await signImage(localClient(), direct, scenario.chain);
+    const repository = 'registry.invalid/team/app';
+    await scenario.trust({ repositories: [], scopes: [repository] });
+    await scenario.runPod('app', { app: { image: `${repository}:v1`, imageID: `${repository}@${direct.digest}` } });
+    const down = await scenario.waitForPod('app', 'False', 'Unknown');
+    expect(down.message).toContain(repository);
+    expect(proxy.requests).toEqual([]);
+    await scenario.writeSettings({
+      registry: { mirrors: [{ prefix: 'registry.invalid', mirror: `${proxy.host}/cache` }] },
+    });
+    await scenario.waitForPod('app', 'True', 'AllTrusted');
+    expect(proxy.requests.every(({ url }) => url.startsWith('/v2/cache/team/app/'))).toBe(true);
+    // A wrong file leaves the mirrors as they are.
+    await scenario.writeSettings({ registry: { mirrors: [{ prefix: 'registry.invalid' }] } });
+    await waitFor('the refusal to be logged', async () =>
+      scenario.operator.logs().some((line) => JSON.stringify(line).includes('registry.mirrors[0].mirror: expected')),
+    );
+    await scenario.request('app', { images: [`${repository}@${direct.digest}`] });
+    await scenario.waitForRequest('app', 'Verified', 'True');
+  });
+});
+
 describe('an operator and a registry behind a private CA', () => {
   let authority: TlsAuthority;
   let proxy: FaultProxy;

@@ -71,7 +71,12 @@ export class Scenario {
 
   /** Replaces the operator's grants; it reads them again by itself. */
   writeGrants(grants: readonly object[]): Promise<void> {
-    return writeFile(join(this.#folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
+    return this.writeSettings({ signing: { grants } });
+  }
+
+  /** Replaces the operator's configuration file; it reads it again by itself. */
+  writeSettings(settings: object): Promise<void> {
+    return writeFile(join(this.#folder, 'config.yaml'), JSON.stringify(settings));
   }
 
   /** The ARN of a profile of the emulator's account. */
@@ -82,6 +87,8 @@ export class Scenario {
   /** Applies both trust stores and one policy over repositories of the scenario's registry. */
   async trust(statement: {
     readonly repositories: readonly string[];
+    /** Scopes beside them, of other registries. */
+    readonly scopes?: readonly string[];
     readonly identities?: readonly string[];
     readonly level?: object;
     /** Beside `ca:<id>` and `signingAuthority:<id>`. */
@@ -99,7 +106,10 @@ export class Scenario {
         trustPolicies: [
           {
             name: 'images',
-            registryScopes: statement.repositories.map((repository) => `${this.registry.host}/${repository}`),
+            registryScopes: [
+              ...statement.repositories.map((repository) => `${this.registry.host}/${repository}`),
+              ...(statement.scopes ?? []),
+            ],
             signatureVerification: { level: 'strict', ...statement.level },
             trustStores: [`ca:${id}`, `signingAuthority:${id}`, ...(statement.trustStores ?? [])],
             trustedIdentities: statement.identities ?? [
