@@ -126,7 +126,7 @@ const SETTINGS = [
   {
     flag: 'config',
     value: 'FILE',
-    help: 'YAML with signing.grants (who may have what signed with which identity) and registry.mirrors; read again when it changes',
+    help: 'YAML with signing.grants (who may have what signed with which identity), registry.mirrors and ecr.roles; read again when it changes',
   },
   {
     flag: 'signer-endpoint',
