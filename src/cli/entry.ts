@@ -4,10 +4,10 @@ import { runCommand } from './program.ts';
 /** The command `sealwatch`, of this process: its exit code. */
 export async function main(): Promise<number> {
   const argv = process.argv.slice(2);
-  // A reader that has seen enough (`sealwatch list … | head`) is no error.
+  // A reader that has seen enough (`sealwatch list … | head`) is no error. Nor is it an answer: the command goes on to its
+  // own exit code, for to end here could be 0 for an image that is not trusted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
   });
   if (argv[0] === 'operator') {
     // The operator is loaded for itself only: the commands start without it.
