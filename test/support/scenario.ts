@@ -301,9 +301,10 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
+    const kubeconfigPath = await plane.operatorKubeconfig();
     const start = (): Promise<OperatorProcess> =>
       startOperator({
-        kubeconfigPath: plane.kubeconfigPath,
+        kubeconfigPath,
         args: [
           '--config',
           join(folder, 'config.yaml'),
