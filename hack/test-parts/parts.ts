@@ -14,7 +14,7 @@ const CHECKS: readonly Part[] = [
 ];
 /** Installs packages twice, so it comes last. */
 const IMAGE: Part = { name: 'image', kind: 'check', command: 'hack/image-check', args: [] };
-const SUITES = ['unit', 'conformance', 'integration', 'faults'];
+const SUITES = ['unit', 'conformance', 'integration', 'faults', 'install'];
 
 /** All parts in their order, without suites whose folder has no tests. */
 export function allParts(root: string): readonly Part[] {

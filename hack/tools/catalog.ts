@@ -27,6 +27,8 @@ export interface Tool {
   readonly versionArguments?: readonly string[];
   /** Absent where the project publishes none for this machine. */
   readonly prebuilt?: Prebuilt;
+  /** The one suite of tests that needs it, and makes it; absent: most do. */
+  readonly suite?: 'install';
 }
 
 const STRIP = '-s -w';
@@ -144,6 +146,68 @@ function notationJudge(): Tool {
   };
 }
 
+/** Installs the chart, as people do. */
+function helm(): Tool {
+  const version = pinnedVersion('helm', 'helm.sh/helm/v4');
+  const archive = `helm-v${version}-linux-${ARCHITECTURE}.tar.gz`;
+  return {
+    name: 'helm',
+    version,
+    module: 'helm',
+    package: 'helm.sh/helm/v4/cmd/helm',
+    ldflags: `${STRIP} -X helm.sh/helm/v4/internal/version.version=v${version}`,
+    coldBuild: '3 minutes',
+    versionArguments: ['version', '--short'],
+    suite: 'install',
+    ...(IS_PUBLISHED
+      ? {
+          prebuilt: {
+            base: 'https://get.helm.sh',
+            baseVariable: 'SEALWATCH_HELM_MIRROR',
+            path: archive,
+            hashPath: `${archive}.sha256sum`,
+            member: `linux-${ARCHITECTURE}/helm`,
+          },
+        }
+      : {}),
+  };
+}
+
+/** Holds manifests against the schemas of the API server. */
+function kubeconform(): Tool {
+  return githubTool(
+    {
+      name: 'kubeconform',
+      version: pinnedVersion('kubeconform', 'github.com/yannh/kubeconform'),
+      module: 'kubeconform',
+      package: 'github.com/yannh/kubeconform/cmd/kubeconform',
+      coldBuild: '10 seconds',
+      versionArguments: ['-v'],
+      suite: 'install',
+    },
+    {
+      repository: 'yannh/kubeconform',
+      archive: `kubeconform-linux-${ARCHITECTURE}.tar.gz`,
+      hashes: 'CHECKSUMS',
+      member: 'kubeconform',
+    },
+  );
+}
+
+/** Tests alerts on series. Its module counts its versions from 0.300.0, for the program's 3.0.0. */
+function promtool(): Tool {
+  const version = pinnedVersion('promtool', 'github.com/prometheus/prometheus');
+  return {
+    name: 'promtool',
+    version,
+    module: 'promtool',
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    ldflags: STRIP,
+    coldBuild: '5 minutes',
+    suite: 'install',
+  };
+}
+
 /** Every program, the quick ones to build first. */
 export const TOOLS: readonly Tool[] = [
   {
@@ -161,7 +225,15 @@ export const TOOLS: readonly Tool[] = [
   kubernetesTool('kube-apiserver', '8 minutes', ['--version']),
   kubernetesTool('kubectl', '1 minute', ['version', '--client']),
   kubernetesTool('kube-controller-manager', '3 minutes', ['--version']),
+  kubeconform(),
+  helm(),
+  promtool(),
 ];
+
+/** What a suite of tests needs: what most need, and what is for it alone. */
+export function toolsOf(suite: string): readonly Tool[] {
+  return TOOLS.filter((tool) => tool.suite === undefined || tool.suite === suite);
+}
 
 /** The tool of a name. @throws Error that lists the names */
 export function toolNamed(name: string): Tool {

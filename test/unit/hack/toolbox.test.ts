@@ -202,7 +202,7 @@ it('a file that may not be run is no tool', async () => {
 });
 
 it('an unknown tool is refused with the names of the known', () => {
-  expect(() => toolNamed('helm')).toThrow(/no tool helm; known: .*kubectl/);
+  expect(() => toolNamed('hammer')).toThrow(/no tool hammer; known: .*kubectl/);
 });
 
 it.each(TOOLS.filter((tool) => tool.package !== '.'))('$name has a version', ({ version }) => {
