@@ -45,6 +45,18 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      {
+        test: {
+          name: 'install',
+          include: ['test/install/**/*.test.ts'],
+          pool,
+          globalSetup: ['test/support/tools-setup.ts'],
+          fileParallelism: false,
+          testTimeout: 2 * MINUTE,
+          hookTimeout: 5 * MINUTE,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });
