@@ -24,7 +24,7 @@ export class SealwatchOperator extends Operator {
   readonly #stopping = new AbortController();
   readonly #reflectors: {
     readonly resource: string;
-    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'hasSynced'>;
+    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'stats' | 'hasSynced'>;
   }[] = [];
   readonly #watches: Promise<void>[] = [];
   readonly #types = new Map<string, ResourceType>();
@@ -48,6 +48,9 @@ export class SealwatchOperator extends Operator {
       onRequest: (event) => this.#metrics.kubernetesRequest(event),
     });
     this.#status = new StatusWriter(this.#client);
+    this.#metrics.observeWatches(() =>
+      this.#reflectors.map(({ resource, reflector }) => ({ resource, ...reflector.stats })),
+    );
   }
 
   /** The address that probes and metrics are served on; undefined before `start`. */
