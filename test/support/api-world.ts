@@ -112,7 +112,11 @@ export class ApiWorld {
   async settled(): Promise<string> {
     const version = await waitFor('the watch of pods to be up to date', async () => {
       const [watch] = this.proxy.watches('pods');
-      const { items } = await this.scenario.plane.get<{ readonly items: readonly KubernetesObject[] }>('pods', '-A');
+      const { items } = await this.scenario.plane.get<{ readonly items: readonly KubernetesObject[] }>(
+        'pods',
+        '-n',
+        this.scenario.id,
+      );
       const isBehind = (at: string): boolean =>
         items.some(({ metadata }) => isOlderVersion(at, metadata.resourceVersion));
       const { lastVersion, query } = watch?.request ?? {};
@@ -145,8 +149,8 @@ export class ApiWorld {
 }
 
 export interface ApiWorldOptions extends ApiProxyOptions {
-  /** More flags for the operator. */
-  readonly args?: readonly string[];
+  /** False: others run on the same control plane, so the operator keeps to its namespace. */
+  readonly isAlone?: false;
 }
 
 /** Starts a world; its pods `trusted` and `unsigned` run, and are told. */
@@ -160,7 +164,7 @@ export async function startApiWorld(
   try {
     scenario = await startScenario(plane, name, {
       kubeconfigPath: proxy.kubeconfigPath,
-      args: options.args ?? [],
+      ...(options.isAlone === undefined ? {} : { isAlone: options.isAlone }),
     });
     const world = new ApiWorld(proxy, scenario, await pushImages(scenario));
     await scenario.trust({ repositories: [REPOSITORY] });

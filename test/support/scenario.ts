@@ -23,6 +23,8 @@ export interface ScenarioOptions {
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** What the operator reaches the API server by, such as a proxy's; default the control plane's own. */
   readonly kubeconfigPath?: string;
+  /** The operator watches the scenario's namespace alone: several on one control plane then tell nothing twice. */
+  readonly isAlone?: false;
   /** More flags for the operator. */
   readonly args?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
@@ -320,6 +322,7 @@ export async function startScenario(
           '2s',
           '--trust-store-refresh',
           '2s',
+          ...(options.isAlone === false ? ['--watch-namespaces', id] : []),
           ...(options.args ?? []),
         ],
         env: {
