@@ -1,6 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { RequestContext } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, request } from 'undici';
+import { fencedBody, type WritePass } from '../transport/index.ts';
 import { ApiError } from './api-error.ts';
 import { CredentialSource, type Credentials } from './credentials.ts';
 import { awaitUnlessAborted, isTimeout } from './deadline.ts';
@@ -17,6 +18,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Of a write, which alone has a body: asked once more when the bytes leave. */
+  readonly pass?: WritePass;
   readonly signal: AbortSignal;
 }
 
@@ -108,13 +111,19 @@ export class Connections {
 
   async #send(credentials: Credentials, input: HttpRequest): Promise<Dispatcher.ResponseData> {
     const dispatcher = await this.#dispatcher(credentials);
+    const { body, pass } = input;
+    const bytes = pass === undefined ? undefined : Buffer.from(body ?? '', 'utf8');
     try {
       return await request(this.#base + input.path, {
         method: input.method,
-        headers: { ...input.headers, ...credentials.headers },
+        headers: {
+          ...input.headers,
+          ...credentials.headers,
+          ...(bytes === undefined ? {} : { 'content-length': String(bytes.byteLength) }),
+        },
         dispatcher,
         signal: input.signal,
-        ...(input.body === undefined ? {} : { body: input.body }),
+        body: bytes !== undefined && pass !== undefined ? fencedBody(bytes, pass) : null,
       });
     } catch (error) {
       throw this.#explain(error, input.signal);

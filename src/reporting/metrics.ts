@@ -69,6 +69,11 @@ export class Metrics {
     labelNames: ['resource', 'phase'],
     registers: [this.#registry],
   });
+  readonly #leader = new Gauge({
+    name: 'sealwatch_leader',
+    help: '1 for the replica that leads: it alone writes, and tells of verdicts',
+    registers: [this.#registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
@@ -85,6 +90,7 @@ export class Metrics {
       labelNames: ['queue'],
       registers,
       collect() {
+        this.reset();
         for (const { queue, depth } of observed()?.queueDepths() ?? []) this.set({ queue }, depth);
       },
     });
@@ -133,6 +139,17 @@ export class Metrics {
 
   observe(observed: Observed): void {
     this.#observed = observed;
+  }
+
+  /** Whether this replica leads. */
+  leads(isLeader: boolean): void {
+    this.#leader.set(isLeader ? 1 : 0);
+  }
+
+  /** Tells nothing of verdicts and queues any more: a standby's would be old, and told twice. */
+  standby(): void {
+    this.#observed = undefined;
+    this.#pods.clear();
   }
 
   setPod(key: ObjectKey, report: PodReport): void {
