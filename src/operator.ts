@@ -35,7 +35,7 @@ export class SealwatchOperator extends Operator {
   readonly #stopping = new AbortController();
   readonly #reflectors: {
     readonly resource: string;
-    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'hasSynced'>;
+    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'stats' | 'hasSynced'>;
   }[] = [];
   readonly #watches: Promise<void>[] = [];
   readonly #types = new Map<string, ResourceType>();
@@ -61,6 +61,9 @@ export class SealwatchOperator extends Operator {
     this.#fence = config.leaseNamespace === undefined ? undefined : new LeaseFence();
     this.#client = this.#createClient(this.#fence);
     this.#status = new StatusWriter(this.#client);
+    this.#metrics.observeWatches(() =>
+      this.#reflectors.map(({ resource, reflector }) => ({ resource, ...reflector.stats })),
+    );
   }
 
   /** The address that probes and metrics are served on; undefined before `start`. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
+import { withTokenFiles } from './token-files.ts';
 
 /** What client-node makes up where it finds neither a kubeconfig nor a pod's service account: nobody meant it. */
 const MADE_UP_SERVER = 'http://localhost:8080';
@@ -10,10 +11,11 @@ const MADE_UP_SERVER = 'http://localhost:8080';
  * @throws Error that names the file and what to do
  */
 export function loadKubeConfig(env: NodeJS.ProcessEnv): KubeConfig {
-  const kubeConfig = new KubeConfig();
+  let kubeConfig = new KubeConfig();
   const from = env['KUBECONFIG'] === undefined || env['KUBECONFIG'] === '' ? '~/.kube/config' : 'KUBECONFIG';
   try {
     kubeConfig.loadFromDefault();
+    kubeConfig = withTokenFiles(kubeConfig, env);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(`${from}: the kubeconfig cannot be used: ${why}`, { cause: error });

@@ -4,6 +4,7 @@ import type { ObjectKey, ObjectMeta } from '../api/object.ts';
 import { BAD_VERDICTS, VERDICTS_WORST_FIRST, type VerdictType } from '../api/verdict.ts';
 import { VERSION } from '../version.ts';
 import type { VerdictedContainer } from './verdict-text.ts';
+import { defineWatchCounters, type WatchCounts } from './watch-metrics.ts';
 
 /** Series of flagged containers at most; what is over is counted, so that alerts still see that there is more. */
 const MAX_FLAGGED = 5_000;
@@ -135,6 +136,11 @@ export class Metrics {
   /** All metrics in Prometheus' text form. */
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** Called once, with what reads the counts of every watch. */
+  observeWatches(counts: () => Iterable<WatchCounts>): void {
+    defineWatchCounters(this.#registry, counts);
   }
 
   observe(observed: Observed): void {

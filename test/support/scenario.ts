@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
+  /** What the operator reaches the API server by, such as a proxy's; default the control plane's own. */
+  readonly kubeconfigPath?: string;
   /** More flags for the operator. */
   readonly args?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
@@ -303,7 +305,7 @@ export async function startScenario(
     await plane.ok(['create', 'namespace', id]);
     const start = (): Promise<OperatorProcess> =>
       startOperator({
-        kubeconfigPath: plane.kubeconfigPath,
+        kubeconfigPath: options.kubeconfigPath ?? plane.kubeconfigPath,
         args: [
           '--config',
           join(folder, 'config.yaml'),
