@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
+  /** What the operator reaches the API server by, such as a proxy's; default the control plane's own. */
+  readonly kubeconfigPath?: string;
   /** More flags for the operator. */
   readonly args?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
@@ -301,7 +303,7 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
-    const kubeconfigPath = await plane.operatorKubeconfig();
+    const kubeconfigPath = options.kubeconfigPath ?? (await plane.operatorKubeconfig());
     const start = (): Promise<OperatorProcess> =>
       startOperator({
         kubeconfigPath,
