@@ -23,6 +23,10 @@ export interface ScenarioOptions {
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** The operator speaks to the API server by this; default: the control plane's own. */
+  readonly kubeconfigPath?: string;
+  /** A command that runs the operator, as OperatorOptions has it. */
+  readonly within?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
   readonly grants?: readonly object[];
 }
@@ -303,7 +307,8 @@ export async function startScenario(
     await plane.ok(['create', 'namespace', id]);
     const start = (): Promise<OperatorProcess> =>
       startOperator({
-        kubeconfigPath: plane.kubeconfigPath,
+        kubeconfigPath: options.kubeconfigPath ?? plane.kubeconfigPath,
+        ...(options.within === undefined ? {} : { within: options.within }),
         args: [
           '--config',
           join(folder, 'config.yaml'),
