@@ -340,6 +340,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   metrics.observe({
     queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
     sweepLagMs: () => sweep.lagMs(),
+    eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
   });
 

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Agent, request as forward } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent, createServer, request as forward } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ControlPlaneClient } from './control-plane-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { startSocketSet } from './socket-set.ts';
+import { createTlsAuthority } from './tls-authority.ts';
 
 const EVENTS = /^\/apis\/events\.k8s\.io\/v1\//;
 
@@ -32,7 +33,8 @@ export async function startEventsProxy(plane: ControlPlaneClient): Promise<Event
   const agent = new Agent({ ca, keepAlive: true });
   let fault: EventsFault = 'none';
   let hits = 0;
-  const server = createServer((incoming, response) => {
+  const authority = await createTlsAuthority('Proxy');
+  const server = createServer(await authority.issue(), (incoming, response) => {
     if (!EVENTS.test(incoming.url ?? '') || fault === 'none') {
       pass(plane.server, agent, incoming, response);
       return;
@@ -46,9 +48,13 @@ export async function startEventsProxy(plane: ControlPlaneClient): Promise<Event
   server.requestTimeout = 0;
   const sockets = startSocketSet(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const origin = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    kubeconfigPath: await writeKubeconfig(plane.address.folder, { server: origin, ca, token }),
+    kubeconfigPath: await writeKubeconfig(plane.address.folder, {
+      server: origin,
+      ca: Buffer.from(authority.rootPem),
+      token,
+    }),
     set: (next) => {
       fault = next;
     },
