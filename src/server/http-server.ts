@@ -2,11 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { OldestFirst } from './oldest-first.ts';
+import { paced } from './paced.ts';
 
 /** Of one server; a probe or a scrape lasts milliseconds. */
 const MAX_CONNECTIONS = 64;
 /** Answers to scrapes that are being read: each may hold some megabytes. */
 const MAX_SCRAPES = 4;
+/** The metrics are put together no more often than this: at 10,000 pods that is work. */
+const SCRAPE_INTERVAL_MS = 100;
 /** A peer that sends and reads nothing is cut off after this. */
 const IDLE_MS = 15_000;
 
@@ -33,10 +36,11 @@ export class HttpServer {
   /** @throws Error that names the address when it cannot be listened on */
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
     const scrapes = new OldestFirst<ServerResponse>(MAX_SCRAPES);
+    const text = paced(SCRAPE_INTERVAL_MS, () => options.metrics.text());
     const server = createServer(
       { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
       (request, response) => {
-        respond(options, scrapes, request, response).catch((error: unknown) => {
+        respond({ ...options, text, scrapes }, request, response).catch((error: unknown) => {
           options.logger.error({ err: error }, 'a request to the probe server failed');
           response.destroy();
         });
@@ -72,8 +76,7 @@ export class HttpServer {
 }
 
 async function respond(
-  options: HttpServerOptions,
-  scrapes: OldestFirst<ServerResponse>,
+  options: HttpServerOptions & { readonly text: () => Promise<string>; readonly scrapes: OldestFirst<ServerResponse> },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -95,8 +98,8 @@ async function respond(
       return;
     }
     case '/metrics':
-      scrapes.add(response);
-      send(200, await options.metrics.text(), options.metrics.contentType);
+      options.scrapes.add(response);
+      send(200, await options.text(), options.metrics.contentType);
       return;
     default:
       send(404, 'not found: /healthz, /readyz and /metrics are served\n');

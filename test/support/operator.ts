@@ -30,7 +30,9 @@ export class OperatorProcess {
 
   /** GETs a path of its server. */
   async fetch(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    const response = await fetch(`http://127.0.0.1:${this.#port()}${path}`);
+    // A connection of its own, as a kubelet's probe has: one that is kept may be cut off between two requests.
+    const headers = { connection: 'close' };
+    const response = await fetch(`http://127.0.0.1:${this.#port()}${path}`, { headers });
     return { status: response.status, text: await response.text() };
   }
 
