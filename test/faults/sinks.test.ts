@@ -17,7 +17,7 @@ let image: PushedImage;
 beforeAll(async () => {
   plane = await startControlPlane({ controllerManager: true });
   await plane.installCrds();
-  proxy = await startEventsProxy(plane);
+  proxy = await startEventsProxy(plane, await plane.operatorKubeconfig());
   scenario = await startScenario(plane, 'sinks', { kubeconfigPath: proxy.kubeconfigPath });
   await scenario.trust({ repositories: ['team/app'] });
   image = await pushImage(scenario.registry.host, 'team/app', 'v1');

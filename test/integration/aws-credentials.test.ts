@@ -164,9 +164,10 @@ async function startWith(source: Source): Promise<Scenario> {
       .filter((name) => name.startsWith('AWS_'))
       .map((name) => [name, undefined]),
   );
+  const kubeconfigPath = await plane.operatorKubeconfig();
   const start = () =>
     startOperator({
-      kubeconfigPath: plane.kubeconfigPath,
+      kubeconfigPath,
       args: [
         '--config',
         config,

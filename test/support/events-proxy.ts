@@ -24,10 +24,13 @@ export interface EventsProxy {
   readonly stop: () => Promise<void>;
 }
 
-/** A real proxy before a real API server, which spoils what is about events and streams everything else through. */
-export async function startEventsProxy(plane: ControlPlaneClient): Promise<EventsProxy> {
+/**
+ * A real proxy before a real API server, which spoils what is about events and streams everything else through.
+ * @param path of a kubeconfig with the token to use
+ */
+export async function startEventsProxy(plane: ControlPlaneClient, path: string): Promise<EventsProxy> {
   const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(plane.kubeconfigPath);
+  kubeConfig.loadFromFile(path);
   const token = kubeConfig.getCurrentUser()?.token ?? '';
   const ca = await readFile(join(plane.address.folder, 'certs', 'apiserver.crt'));
   const agent = new Agent({ ca, keepAlive: true });

@@ -23,7 +23,7 @@ export interface ScenarioOptions {
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
-  /** The operator speaks to the API server by this; default: the control plane's own. */
+  /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
   readonly kubeconfigPath?: string;
   /** A command that runs the operator, as OperatorOptions has it. */
   readonly within?: readonly string[];
@@ -305,9 +305,10 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
+    const kubeconfigPath = options.kubeconfigPath ?? (await plane.operatorKubeconfig());
     const start = (): Promise<OperatorProcess> =>
       startOperator({
-        kubeconfigPath: options.kubeconfigPath ?? plane.kubeconfigPath,
+        kubeconfigPath,
         ...(options.within === undefined ? {} : { within: options.within }),
         args: [
           '--config',
