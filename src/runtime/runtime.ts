@@ -304,6 +304,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   metrics.observe({
     queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
     sweepLagMs: () => sweep.lagMs(),
+    eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
   });
 

@@ -25,6 +25,10 @@ export interface ScenarioOptions {
   readonly kubeconfigPath?: string;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
+  readonly kubeconfigPath?: string;
+  /** A command that runs the operator, as OperatorOptions has it. */
+  readonly within?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
   readonly grants?: readonly object[];
 }
@@ -307,6 +311,7 @@ export async function startScenario(
     const start = (): Promise<OperatorProcess> =>
       startOperator({
         kubeconfigPath,
+        ...(options.within === undefined ? {} : { within: options.within }),
         args: [
           '--config',
           join(folder, 'config.yaml'),
