@@ -79,14 +79,15 @@ const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
 /** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
 export class RegistrySession {
   readonly #options: RegistrySessionOptions;
-  readonly #memory: RegistryMemory;
+  /** What registries told. */
+  readonly memory: RegistryMemory;
   /** What served last, for each repository and its actions. */
   readonly #serving = new Map<string, { readonly credentials: Credentials; readonly until: number }>();
   readonly #limiter: HostLimiter;
 
   constructor(options: RegistrySessionOptions) {
     this.#options = options;
-    this.#memory = options.memory ?? new RegistryMemory();
+    this.memory = options.memory ?? new RegistryMemory();
     this.#limiter = options.limiter ?? new HostLimiter({ concurrency: DEFAULT_CONCURRENCY });
   }
 
@@ -103,7 +104,7 @@ export class RegistrySession {
 
   /** Whether a registry asked for credentials when it was last spoken to without. */
   asksForCredentials(registry: string): boolean {
-    return this.#memory.challengeOf(registry) !== undefined;
+    return this.memory.challengeOf(registry) !== undefined;
   }
 
   /**
@@ -143,7 +144,7 @@ export class RegistrySession {
    * that served last, then with each that may serve, and without any at last.
    */
   async #authorized(reference: Reference, input: TimedRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    if (this.#memory.challengeOf(reference.registry) === undefined) {
+    if (this.memory.challengeOf(reference.registry) === undefined) {
       const first = await this.#follow(reference, input, undefined, signal);
       if (first.status !== 401) return passOrThrow(input.what, first);
       if (!this.#takeChallenge(reference, first)) throw statusError(input.what, first);
@@ -201,7 +202,7 @@ export class RegistrySession {
   ): Promise<HttpAnswer | OciError> {
     let refused: string | undefined;
     for (let isFirst = true; ; isFirst = false) {
-      const challenge = this.#memory.challengeOf(reference.registry);
+      const challenge = this.memory.challengeOf(reference.registry);
       if (challenge === undefined) throw unauthorized(input.what);
       let authorization: Authorization | undefined;
       try {
@@ -236,7 +237,7 @@ export class RegistrySession {
     if (answer.redirected) return false;
     const challenge = parseChallenge(answer.headers.get('www-authenticate') ?? '');
     if (challenge === undefined) return false;
-    this.#memory.keepChallenge(reference.registry, challenge);
+    this.memory.keepChallenge(reference.registry, challenge);
     return before === undefined || placeOf(challenge) !== placeOf(before);
   }
 
@@ -255,7 +256,7 @@ export class RegistrySession {
     const { registry, repository } = reference;
     const scope = input.actions === '' ? '' : `repository:${repository}:${input.actions}`;
     const request = { registry, challenge, scope, credentials };
-    return this.#memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
+    return this.memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
   }
 
   async #askForToken(registry: string, { url, ...exchange }: TokenExchange): Promise<HttpAnswer> {
