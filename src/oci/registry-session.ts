@@ -64,6 +64,12 @@ interface TimedRequest extends SessionRequest {
   readonly endsAt: number;
 }
 
+/** An answer, and the credentials that it was given to. */
+interface Served {
+  readonly answer: HttpAnswer;
+  readonly by: Credentials;
+}
+
 const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_TOKEN_BYTES = 64 * 1024;
@@ -154,7 +160,10 @@ export class RegistrySession {
     let failure: OciError | undefined;
     if (before !== undefined && before.until > performance.now()) {
       const result = await this.#tryWith(before.credentials, reference, input, signal);
-      if (!(result instanceof OciError)) return result;
+      if (!(result instanceof OciError)) {
+        if (result.by !== before.credentials) this.#remember(use, result.by);
+        return result.answer;
+      }
       failure = result;
     }
     this.#serving.delete(use);
@@ -175,8 +184,8 @@ export class RegistrySession {
         failure = tried === 1 ? result : (failure ?? result);
         continue;
       }
-      if (candidate.kind !== 'unavailable') this.#remember(use, candidate);
-      return result;
+      this.#remember(use, result.by);
+      return result.answer;
     }
     throw failure ?? unauthorized(input.what);
   }
@@ -193,8 +202,27 @@ export class RegistrySession {
     this.#serving.set(use, { credentials, until: performance.now() + SERVING_MS });
   }
 
-  /** @returns the answer, or what the registry or its token service has against these credentials */
+  /**
+   * Sends a request with credentials; where they are refused, with those that take their place: one refresh, one retry
+   * (faults.md 23).
+   * @returns the answer and whose it is, or what the registry or its token service has against these credentials
+   */
   async #tryWith(
+    credentials: Credentials,
+    reference: Reference,
+    input: TimedRequest,
+    signal: AbortSignal,
+  ): Promise<Served | OciError> {
+    const result = await this.#tryOnce(credentials, reference, input, signal);
+    if (!(result instanceof OciError)) return { answer: result, by: credentials };
+    const renewed = credentials.kind === 'basic' ? await credentials.renew?.(signal) : undefined;
+    if (renewed === undefined) return result;
+    const again = await this.#tryOnce(renewed, reference, input, signal);
+    return again instanceof OciError ? again : { answer: again, by: renewed };
+  }
+
+  /** @returns the answer, or what the registry or its token service has against these credentials */
+  async #tryOnce(
     credentials: Credentials,
     reference: Reference,
     input: TimedRequest,
