@@ -38,6 +38,8 @@ interface Series {
   count: number;
   toldCount: number;
   lastObserved: Date;
+  /** Nothing is counted here any more: what is not told yet is told now, or never. */
+  isClosed: boolean;
 }
 
 /**
@@ -92,6 +94,7 @@ export class EventRecorder {
       count: 1,
       toldCount: 0,
       lastObserved: now,
+      isClosed: false,
     };
     this.#makeRoom();
     this.#series.set(key, series);
@@ -120,6 +123,7 @@ export class EventRecorder {
 
   #close(key: string, series: Series): void {
     this.#series.delete(key);
+    series.isClosed = true;
     if (series.count > series.toldCount && series.toldCount > 0) {
       this.#enqueue(series);
     }
@@ -160,26 +164,32 @@ export class EventRecorder {
   async #send(): Promise<void> {
     await Promise.resolve();
     for (let series = this.#queue.shift(); series !== undefined; series = this.#queue.shift()) {
-      await this.#write(series);
+      // Queued twice, and told by the first.
+      if (series.toldCount === series.count) continue;
+      const isWritten = await this.#write(series);
+      // It was closed while its first write was under way, and came again by then.
+      if (isWritten && series.isClosed && series.toldCount < series.count) this.#enqueue(series);
     }
     this.#sending = undefined;
   }
 
-  async #write(series: Series): Promise<void> {
+  /** @returns false when it was dropped */
+  async #write(series: Series): Promise<boolean> {
     for (let attempt = 1; !this.#stop.signal.aborted; attempt += 1) {
       try {
         await this.#writeOnce(series);
-        return;
+        return true;
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !isTransient(error)) {
           this.#drop(series, error instanceof Error ? error.message : String(error));
-          return;
+          return false;
         }
         const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
         await pause(Math.max(asked, RETRY_DELAY_MS * attempt), this.#stop.signal);
       }
     }
     this.#drop(series, 'shutting down');
+    return false;
   }
 
   async #writeOnce(series: Series): Promise<void> {
