@@ -10,7 +10,7 @@ import {
 } from './credentials.ts';
 import { OciError, type OciErrorCode } from './error.ts';
 import { learnFrom, takeTurn } from './host-turns.ts';
-import { exchange, type HttpAnswer, statusError } from './http.ts';
+import { exchange, type HttpAnswer, refusesCredentials, statusError } from './http.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Reference } from './reference.ts';
 import { RegistryMemory } from './registry-memory.ts';
@@ -241,8 +241,8 @@ export class RegistrySession {
       }
       if (authorization === undefined) return unauthorized(input.what, challenge, credentials);
       const answer = await this.#follow(reference, input, authorization.header, signal);
-      if ((answer.status !== 401 && answer.status !== 403) || answer.redirected)
-        return passOrThrow(input.what, answer, true);
+      // Where a host was redirected to, no credentials went.
+      if (answer.redirected || !refusesCredentials(answer)) return passOrThrow(input.what, answer, true);
       const isNewChallenge = answer.status === 401 && this.#takeChallenge(reference, answer, challenge);
       // A token that was kept may have been revoked meanwhile: one refresh, and one retry (faults.md 23).
       const mayHelp = answer.status === 401 && (authorization.kept || isNewChallenge);

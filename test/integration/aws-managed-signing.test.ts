@@ -10,7 +10,7 @@ import type { Scenario } from '../support/scenario.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 import { attach, localClient, subjectOf } from '../support/signed-images.ts';
 
-/** One of the profile's days: signatures of `short` hold for twelve of them. */
+/** One of the profile's days: signatures of `short` hold for sixteen of them. */
 const DAY_MS = 1_000;
 const PROFILES = ['shop', 'other', 'short'];
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   world = await startAwsWorld({ emulator: { dayMs: DAY_MS } });
   world.aws.createProfile({ name: 'shop' });
   world.aws.createProfile({ name: 'other' });
-  world.aws.createProfile({ name: 'short', validity: { value: 12, type: 'DAYS' } });
+  world.aws.createProfile({ name: 'short', validity: { value: 16, type: 'DAYS' } });
   ecr = new SignerService({
     endpoint: world.aws.endpoint,
     credentials: world.aws.identities.createAccessKey(ACCOUNT, 'ecr'),
@@ -103,7 +103,7 @@ describe('renewBefore with AWS Signer, whose profile says how long a signature h
     const [, signature] = await managed('short', 'short');
     const did = watch();
     // Longer than half their life: they are renewed at its half.
-    await request('short', 'short', { renewBefore: '11s' });
+    await request('short', 'short', { renewBefore: '15s' });
     const first = await scenario.waitForRequest('short', 'Ready', 'True', 'Succeeded');
     expect([signaturesOf(first), did().signed]).toEqual([[signature], 0]);
     const renewed = await waitFor('the second signature of its own', async () => {
