@@ -29,7 +29,7 @@ import {
   type StatusWriter,
   WorkQueue,
 } from './kubernetes/index.ts';
-import { createRevocationChecker, createTimestampVerifier } from './notary/index.ts';
+import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from './notary/index.ts';
 import { chainCredentials, type Mirrors, OciError, parseReference, repositoryName } from './oci/index.ts';
 import type { Metrics } from './reporting/index.ts';
 import { NO_SETTINGS, parseSettings, WatchedFile } from './settings/index.ts';
@@ -138,12 +138,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     onChecked: (result) => metrics.revocationCheck(result),
   });
   const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const cache = createVerificationCache();
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
     checkRevocation: createRevocationChecker(checkChainRevocation),
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation, signedBy: cache.isSignedBy }),
+    cache,
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,

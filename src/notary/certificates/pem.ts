@@ -39,6 +39,9 @@ export function parseCertificatesPem(pem: string): X509Certificate[] {
   });
 }
 
+/** Reads one certificate from DER; `what` names it in messages. @throws NotaryError InvalidCertificate */
+export type ReadCertificate = (der: Uint8Array, what: string) => X509Certificate;
+
 /**
  * Reads one certificate from DER, and nothing else: OpenSSL also reads PEM, and stops at the end of the first
  * certificate.
