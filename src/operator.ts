@@ -6,7 +6,7 @@ import type { KubernetesObject, ObjectKey } from './api/object.ts';
 import type { Config } from './config.ts';
 import { KubernetesClient, type OnChange, Reflector, type ReflectorState, StatusWriter } from './kubernetes/index.ts';
 import { Metrics } from './reporting/index.ts';
-import { createRuntime, type Runtime } from './runtime.ts';
+import { createRuntime, type Runtime } from './runtime/index.ts';
 import { HttpServer } from './server/index.ts';
 import { USER_AGENT } from './version.ts';
 
@@ -15,7 +15,7 @@ const Operator = k8sOperator.default;
 
 /**
  * The operator: the frame of @dot-i/k8s-operator (its life cycle, its event model), with what is unsafe in it
- * replaced, reason beside each. What it runs is put together in runtime.ts.
+ * replaced, reason beside each. What it runs is put together in runtime/.
  */
 export class SealwatchOperator extends Operator {
   readonly #config: Config;

@@ -1,52 +1,53 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { ResourceType } from './api/group.ts';
-import { IMAGE_SIGNATURE_REQUESTS, NAMESPACES, PODS, TRUST_POLICIES, TRUST_STORES } from './api/group.ts';
-import type { ImageSignatureRequest } from './api/image-signature-request.ts';
-import type { KubernetesObject, ObjectKey } from './api/object.ts';
-import type { TrustPolicy } from './api/trust-policy.ts';
-import type { TrustStore } from './api/trust-store.ts';
-import { type AwsOptions, createSignerPlugin, ecrCredentials, SignerService } from './aws/index.ts';
-import type { Config } from './config.ts';
-import { createCertificateServices } from './controllers/certificate-services.ts';
-import type { ControllerContext } from './controllers/context.ts';
-import { ImageController } from './controllers/image.ts';
-import { ImageSignatureRequestController } from './controllers/image-signature-request.ts';
-import { PodController } from './controllers/pod.ts';
-import { PullCredentials } from './controllers/pull-credentials.ts';
-import { createRegistryClients, OPERATOR } from './controllers/registry-clients.ts';
-import { requestOfSweepUser } from './controllers/request-names.ts';
-import { TrustPolicyController } from './controllers/trust-policy.ts';
-import { TrustStoreController } from './controllers/trust-store.ts';
+import { IMAGE_SIGNATURE_REQUESTS, NAMESPACES, PODS, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
+import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
+import type { KubernetesObject } from '../api/object.ts';
+import type { TrustPolicy } from '../api/trust-policy.ts';
+import type { TrustStore } from '../api/trust-store.ts';
+import { createSignerPlugin } from '../aws/index.ts';
+import type { Config } from '../config.ts';
+import { createCertificateServices } from '../controllers/certificate-services.ts';
+import type { ControllerContext } from '../controllers/context.ts';
+import { ImageController } from '../controllers/image.ts';
+import { ImageSignatureRequestController } from '../controllers/image-signature-request.ts';
+import { PodController } from '../controllers/pod.ts';
+import { PullCredentials } from '../controllers/pull-credentials.ts';
+import { OPERATOR } from '../controllers/registry-clients.ts';
+import { requestOfSweepUser } from '../controllers/request-names.ts';
+import { TrustPolicyController } from '../controllers/trust-policy.ts';
+import { TrustStoreController } from '../controllers/trust-store.ts';
 import {
   EventRecorder,
   type KubernetesClient,
   type OnChange,
   OwnerResolver,
   type ReconcileResult,
-  type Reflector,
-  type ReflectorPhase,
   type StatusWriter,
   WorkQueue,
-} from './kubernetes/index.ts';
-import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from './notary/index.ts';
-import { chainCredentials, type Mirrors, OciError, parseReference, repositoryName } from './oci/index.ts';
-import type { Metrics } from './reporting/index.ts';
-import { NO_SETTINGS, parseSettings, WatchedFile } from './settings/index.ts';
+} from '../kubernetes/index.ts';
+
+import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
+import { chainCredentials } from '../oci/index.ts';
+import type { Metrics } from '../reporting/index.ts';
+
 import {
   createPolicySet,
-  type ImageKey,
   ImageVerifier,
-  imageKey,
   type PolicySet,
   RevocationSweep,
   referenceOf,
   systemClock,
   TrustStoreSet,
   VerdictStore,
-} from './verification/index.ts';
-import { USER_AGENT } from './version.ts';
-import { type ProjectedPod, projectPod, WorkloadIndex } from './workloads/index.ts';
+} from '../verification/index.ts';
+import { USER_AGENT } from '../version.ts';
+import { type ProjectedPod, projectPod, WorkloadIndex } from '../workloads/index.ts';
+import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
+import { isWorthAReconcile, pickMetadata, withoutManagedFields } from './projections.ts';
+import { createServices } from './services.ts';
+import { settled, until } from './start-order.ts';
+import { type Objects, queueAll, type Watch, watchNamespaces } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
 const COUNTS_DELAY_MS = 1_000;
@@ -60,14 +61,7 @@ export interface RuntimeOptions {
   readonly metrics: Metrics;
   readonly client: KubernetesClient;
   readonly status: StatusWriter;
-  readonly watch: <T extends KubernetesObject>(
-    type: ResourceType,
-    options: {
-      readonly namespace?: string;
-      readonly project: (raw: KubernetesObject) => T;
-      readonly onChange: OnChange<T>;
-    },
-  ) => Reflector<T>;
+  readonly watch: Watch;
   readonly signal: AbortSignal;
 }
 
@@ -75,9 +69,6 @@ export interface Runtime {
   /** Ends every reconcile and writes what waits. */
   readonly stop: () => Promise<void>;
 }
-
-/** Objects of one resource, whether it is watched in all namespaces or in several. */
-type Objects<T> = ReadonlyMap<ObjectKey, T>;
 
 /**
  * Puts the parts together (design.md, "How data flows"): watch events fill indexes and queue keys; controllers read
@@ -89,34 +80,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const settings = new WatchedFile({
-    path: config.configFile,
-    fallback: NO_SETTINGS,
-    parse: parseSettings,
-    what: 'the configuration',
-  });
-  await settings.load();
-  const aws: AwsOptions = {
-    ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
-    requestTimeoutMs: config.requestTimeoutMs,
-    onRequest: (request) => metrics.awsRequest(request.service, request.operation, request.result),
-  };
-  const signerService = new SignerService({
-    ...aws,
-    endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
-  });
-  const ecr = ecrCredentials({
-    ...aws,
-    ...(config.ecrEndpoint === undefined ? {} : { endpoint: config.ecrEndpoint }),
-    roleOf: (account) => settings.current().ecrRoles.get(account),
-  });
-  const registries = await createRegistryClients({
-    config,
-    metrics,
-    logger,
-    ecr,
-    mirrors: () => settings.current().mirrors,
-  });
+  const services = await createServices({ config, metrics, logger });
+  const { settings, signerService, registries } = services;
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -215,7 +180,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     ),
   });
   const policies: Objects<TrustPolicy> = policyReflector.store;
-  const requests = watchNamespaces<ImageSignatureRequest>(options, IMAGE_SIGNATURE_REQUESTS, {
+  const namespaced = { watch: options.watch, names: config.watchNamespaces };
+  const requests = watchNamespaces<ImageSignatureRequest>(namespaced, IMAGE_SIGNATURE_REQUESTS, {
     project: (raw) => withoutManagedFields(raw) as ImageSignatureRequest,
     onChange: onlyWhatMatters(() => requestQueue),
   });
@@ -223,7 +189,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     project: ({ metadata }) => ({ metadata: pickMetadata(metadata) }),
     onChange: () => {},
   }).store;
-  const pods = watchNamespaces<ProjectedPod>(options, PODS, {
+  const pods = watchNamespaces<ProjectedPod>(namespaced, PODS, {
     project: projectPod,
     onChange: (key, _old, now) => {
       const before = imagesOfPod(key, workloads);
@@ -375,135 +341,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       settings.stop();
       await Promise.all(Object.values(queues).map((each) => each.stop()));
       await sweep.stop();
-      signerService.close();
-      ecr.close();
-      await registries.close();
+      await services.close();
       await events.flush(config.shutdownTimeoutMs);
     },
   };
-}
-
-/** A watch that is refused or not served for this long holds up the others no more. */
-const SETTLE_MS = 10_000;
-
-/** Waits for the first complete list of each, or until it has said for a while that it cannot list. */
-async function settled(
-  reflectors: readonly Reflector<never>[] | readonly Pick<Reflector<KubernetesObject>, 'hasSynced' | 'state'>[],
-  signal: AbortSignal,
-): Promise<void> {
-  await until(
-    () =>
-      signal.aborted ||
-      reflectors.every(
-        ({ hasSynced, state }) =>
-          hasSynced || (isImpaired(state.phase) && Date.now() - state.since.getTime() > SETTLE_MS),
-      ),
-  );
-}
-
-function isImpaired(phase: ReflectorPhase): boolean {
-  return phase === 'Degraded' || phase === 'Waiting';
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-/** Whether an image is asked for at another place than before. */
-function isMovedBy(key: ImageKey, before: Mirrors, now: Mirrors): boolean {
-  const reference = referenceOf(key);
-  return repositoryName(before.locate(reference)) !== repositoryName(now.locate(reference));
-}
-
-/** The host that a name of an image names; empty when it names none that can be read. */
-function registryOf(image: string | undefined): string {
-  try {
-    return image === undefined ? '' : parseReference(image).registry;
-  } catch (error) {
-    if (error instanceof OciError) return '';
-    throw error;
-  }
-}
-
-function queueAll(objects: ReadonlyMap<ObjectKey, unknown>, queue: WorkQueue): void {
-  for (const key of objects.keys()) queue.add(key);
-}
-
-/** What a person or another controller wrote counts; a status does not: our own writes come back through the watch. */
-function isWorthAReconcile(old: KubernetesObject, now: KubernetesObject): boolean {
-  const [a, b] = [old.metadata, now.metadata];
-  return (
-    a.uid !== b.uid ||
-    a.generation !== b.generation ||
-    a.deletionTimestamp !== b.deletionTimestamp ||
-    JSON.stringify(a.annotations ?? {}) !== JSON.stringify(b.annotations ?? {}) ||
-    JSON.stringify(a.finalizers ?? []) !== JSON.stringify(b.finalizers ?? [])
-  );
-}
-
-function withoutManagedFields(raw: KubernetesObject): KubernetesObject {
-  return { ...raw, metadata: pickMetadata(raw.metadata, raw.metadata.annotations) };
-}
-
-function pickMetadata(
-  metadata: KubernetesObject['metadata'],
-  annotations?: Readonly<Record<string, string>>,
-): KubernetesObject['metadata'] {
-  const {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
-    generation,
-    creationTimestamp,
-    deletionTimestamp,
-    labels,
-    finalizers,
-  } = metadata;
-  return {
-    name,
-    uid,
-    resourceVersion,
-    creationTimestamp,
-    ...(namespace === undefined ? {} : { namespace }),
-    ...(generation === undefined ? {} : { generation }),
-    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    ...(labels === undefined ? {} : { labels }),
-    ...(finalizers === undefined ? {} : { finalizers }),
-    ...(annotations === undefined ? {} : { annotations }),
-  };
-}
-
-function imagesOfPod(key: ObjectKey, workloads: WorkloadIndex): readonly ImageKey[] {
-  return workloads
-    .containersOfPod(key)
-    .flatMap(({ image }) => (image.kind === 'resolved' ? [imageKey(image.repository, image.digest)] : []));
-}
-
-function* imagesByPod(pods: Objects<ProjectedPod>, workloads: WorkloadIndex): Iterable<readonly ImageKey[]> {
-  for (const key of pods.keys()) yield imagesOfPod(key, workloads);
-}
-
-/** One map over all watched namespaces. */
-function watchNamespaces<T extends KubernetesObject>(
-  options: RuntimeOptions,
-  type: ResourceType,
-  watch: { readonly project: (raw: KubernetesObject) => T; readonly onChange: OnChange<T> },
-): Objects<T> {
-  const names = options.config.watchNamespaces;
-  if (names.length === 0) return options.watch(type, watch).store;
-  if (names.length === 1) return options.watch(type, { ...watch, namespace: String(names[0]) }).store;
-  const joined = new Map<ObjectKey, T>();
-  for (const namespace of names) {
-    options.watch<T>(type, {
-      ...watch,
-      namespace,
-      onChange: (key, old, now) => {
-        if (now === undefined) joined.delete(key);
-        else joined.set(key, now);
-        watch.onChange(key, old, now);
-      },
-    });
-  }
-  return joined;
 }
