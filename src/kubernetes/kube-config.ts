@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { withTokenFiles } from './token-files.ts';
 
@@ -33,4 +34,21 @@ export function clusterOf(kubeConfig: KubeConfig): { readonly apiServer: string;
     apiServer: kubeConfig.getCurrentCluster()?.server ?? '',
     context: context === 'inClusterContext' ? 'in-cluster' : context,
   };
+}
+
+const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/**
+ * The namespace of the pod that this runs in, as its ServiceAccount's volume names it; undefined where the API server is
+ * named by a kubeconfig: that may be another cluster's.
+ * @throws Error when the file cannot be read
+ */
+export async function ownNamespace(kubeConfig: KubeConfig): Promise<string | undefined> {
+  if (clusterOf(kubeConfig).context !== 'in-cluster') return undefined;
+  try {
+    return (await readFile(NAMESPACE_FILE, 'utf8')).trim();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`the pod's own namespace cannot be read (${why}): give --lease-namespace`, { cause });
+  }
 }

@@ -21,6 +21,8 @@ export interface PodReport {
 export interface Observed {
   readonly queueDepths: () => readonly { readonly queue: string; readonly depth: number }[];
   readonly sweepLagMs: () => number;
+  /** Events given up since the start. */
+  readonly eventsDropped: () => number;
   readonly verdicts: () => Iterable<readonly [string, ImageVerdict]>;
 }
 
@@ -70,6 +72,11 @@ export class Metrics {
     labelNames: ['resource', 'phase'],
     registers: [this.#registry],
   });
+  readonly #leader = new Gauge({
+    name: 'sealwatch_leader',
+    help: '1 for the replica that leads: it alone writes, and tells of verdicts',
+    registers: [this.#registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
@@ -86,7 +93,17 @@ export class Metrics {
       labelNames: ['queue'],
       registers,
       collect() {
+        this.reset();
         for (const { queue, depth } of observed()?.queueDepths() ?? []) this.set({ queue }, depth);
+      },
+    });
+    new Counter({
+      name: 'sealwatch_events_dropped_total',
+      help: 'Events given up: too many waited, or the API server did not take them',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(observed()?.eventsDropped() ?? 0);
       },
     });
     new Gauge({
@@ -139,6 +156,17 @@ export class Metrics {
 
   observe(observed: Observed): void {
     this.#observed = observed;
+  }
+
+  /** Whether this replica leads. */
+  leads(isLeader: boolean): void {
+    this.#leader.set(isLeader ? 1 : 0);
+  }
+
+  /** Tells nothing of verdicts and queues any more: a standby's would be old, and told twice. */
+  standby(): void {
+    this.#observed = undefined;
+    this.#pods.clear();
   }
 
   setPod(key: ObjectKey, report: PodReport): void {
