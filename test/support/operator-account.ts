@@ -1,7 +1,5 @@
-import { join } from 'node:path';
 import type { ControlPlaneClient } from './control-plane-client.ts';
 
-const RBAC = join(import.meta.dirname, '../../config/rbac');
 const NAMESPACE = 'sealwatch-system';
 const ACCOUNT = 'sealwatch';
 
@@ -14,8 +12,7 @@ export class OperatorAccount {
   }
 
   static async install(plane: ControlPlaneClient): Promise<OperatorAccount> {
-    await plane.ok(['create', 'namespace', NAMESPACE]);
-    await plane.ok(['apply', '-n', NAMESPACE, '-k', RBAC]);
+    await plane.operatorKubeconfig();
     return new OperatorAccount(plane);
   }
 
