@@ -46,6 +46,9 @@ function isEncodedTwice(text: string): boolean {
   return decodeBase64(text.replace(/\s+/g, ''))?.includes(BEGIN) === true;
 }
 
+/** Reads one certificate from DER; `what` names it in messages. @throws NotaryError InvalidCertificate */
+export type ReadCertificate = (der: Uint8Array, what: string) => X509Certificate;
+
 /**
  * Reads one certificate from DER, and nothing else: OpenSSL also reads PEM, and stops at the end of the first
  * certificate.
