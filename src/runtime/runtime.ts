@@ -23,6 +23,7 @@ import {
   type OnChange,
   OwnerResolver,
   type ReconcileResult,
+  type Reflector,
   type StatusWriter,
   WorkQueue,
 } from '../kubernetes/index.ts';
@@ -30,8 +31,11 @@ import { createRevocationChecker, createTimestampVerifier } from '../notary/inde
 import { chainCredentials } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
 import {
+  affectedByPolicies,
+  affectedByStores,
   createPolicySet,
   ImageVerifier,
+  type IsAffected,
   type PolicySet,
   RevocationSweep,
   referenceOf,
@@ -41,10 +45,10 @@ import {
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
 import { type ProjectedPod, projectPod, WorkloadIndex } from '../workloads/index.ts';
-import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
+import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
 import { isWorthAReconcile, pickMetadata, withoutManagedFields } from './projections.ts';
 import { createServices } from './services.ts';
-import { settled, until } from './start-order.ts';
+import { firstPass, settled, until } from './start-order.ts';
 import { type Objects, queueAll, type Watch, watchNamespaces } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
@@ -79,7 +83,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const context: ControllerContext = { client, status, events, logger, clock };
 
   const services = await createServices({ config, metrics, logger });
-  const { settings, signerService, registries } = services;
+  const { settings, signerService, registries, verdictCache } = services;
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -111,7 +115,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
     signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
   });
+  verdicts.onUpdate((key, verdict) => verifier.keep(key, verdict));
 
   const queue = (
     name: string,
@@ -147,9 +153,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (statement === undefined) return;
     policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
   };
-  const reevaluateAll = (): void => {
-    for (const key of workloads.images()) imageQueue.add(key);
-    for (const key of requests.keys()) requestQueue.add(key);
+  /** A verdict depends on its statement and the stores that this names; what they have in common with others stands. */
+  const reevaluate = (isAffected: IsAffected, stores: ReadonlySet<string> = new Set()): void => {
+    for (const key of workloads.images()) if (isImageAffected(key, isAffected)) imageQueue.add(key);
+    for (const [key, request] of requests) if (isRequestAffected(request, isAffected, stores)) requestQueue.add(key);
     for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
   };
 
@@ -168,9 +175,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       () => {
         // The index is not changed yet while it tells: read it once the handler is done.
         queueMicrotask(() => {
-          policySet = createPolicySet(policies.values(), policySet);
+          const before = policySet;
+          policySet = createPolicySet(policies.values(), before);
           queueAll(policies, policyQueue);
-          reevaluateAll();
+          reevaluate(affectedByPolicies(before, policySet));
         });
       },
     ),
@@ -185,7 +193,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     project: ({ metadata }) => ({ metadata: pickMetadata(metadata) }),
     onChange: () => {},
   }).store;
-  const pods = watchNamespaces<ProjectedPod>(namespaced, PODS, {
+  const podReflectors: Pick<Reflector<ProjectedPod>, 'hasSynced'>[] = [];
+  const watchPods: Watch = (type, watched) => {
+    const reflector = options.watch(type, watched);
+    podReflectors.push(reflector);
+    return reflector;
+  };
+  const pods = watchNamespaces<ProjectedPod>({ ...namespaced, watch: watchPods }, PODS, {
     project: projectPod,
     onChange: (key, _old, now) => {
       const before = imagesOfPod(key, workloads);
@@ -204,7 +218,10 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     stores,
     inForce: trustStores,
     refreshMs: config.trustStoreRefreshMs,
-    onChange: reevaluateAll,
+    onChange: () => {
+      const changed = trustStores.takeChanged();
+      reevaluate(affectedByStores(policySet, changed), changed);
+    },
   });
   const policyController = new TrustPolicyController({
     context,
@@ -214,6 +231,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     verdicts,
     imagesByPod: () => imagesByPod(pods, workloads),
     storesLoaded: () => storeReflector.hasSynced && storesSettled(),
+    countsComplete: firstPass(podReflectors, workloads, verdicts),
   });
   const requestController = new ImageSignatureRequestController({
     context,

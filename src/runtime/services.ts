@@ -5,12 +5,15 @@ import type { RegistryClients } from '../controllers/registry-access.ts';
 import { createRegistryClients } from '../controllers/registry-clients.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
+import { type CacheRead, openVerdictCache, systemClock, type VerdictCache } from '../verification/index.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
   readonly settings: WatchedFile<Settings>;
   readonly signerService: SignerService;
   readonly registries: RegistryClients;
+  /** Absent: nothing outlives a restart. */
+  readonly verdictCache?: VerdictCache;
   readonly close: () => Promise<void>;
 }
 
@@ -49,12 +52,20 @@ export async function createServices(options: {
     ecr,
     mirrors: () => settings.current().mirrors,
   });
+  const { verdictCacheDir: folder } = config;
+  const onFault = (err: unknown): void =>
+    logger.warn({ err, folder }, 'the verdict cache on disk cannot be used; going on without what it cannot keep');
+  const onRead = (result: CacheRead): void => metrics.verdictCacheRead(result);
+  const verdictCache =
+    folder === undefined ? undefined : openVerdictCache({ folder, clock: systemClock, onFault, onRead });
 
   return {
     settings,
     signerService,
     registries,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
     close: async () => {
+      await verdictCache?.flush();
       signerService.close();
       ecr.close();
       await registries.close();

@@ -1,12 +1,15 @@
+import type { ImageVerdict } from '../api/image-verdict.ts';
 import { type Descriptor, LEVELS, type Statement } from '../notary/index.ts';
-import { isPlatformManifest, OciError, repositoryName } from '../oci/index.ts';
+import { isPlatformManifest, OciError, type Reference, repositoryName, withContent } from '../oci/index.ts';
 import { withDeadline } from '../transport/index.ts';
+import type { StoredVerdict } from './cache-records.ts';
 import { CoveringIndexes, indexReferences } from './covering-indexes.ts';
 import {
   changesAt,
   combine,
   type EvaluatedSignature,
   type ImageEvaluation,
+  isRegistryCause,
   registryCause,
   shortDigest,
 } from './evaluation.ts';
@@ -19,9 +22,14 @@ import {
   SignatureJudge,
   type SignatureJudgeOptions,
 } from './signature-judge.ts';
+import { Turns } from './turns.ts';
 
 /** For one image, with all its signatures. What was not judged by then is Unknown (faults.md 34). */
 export const MAX_VERIFY_MS = 2 * 60_000;
+/** How long a verification of the same image that is under way is waited for. */
+const MAX_WAIT_MS = 10_000;
+/** While a list of before the restart stands in, its registry is asked again this soon. */
+const ASK_AGAIN_MS = 60_000;
 
 export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
@@ -42,10 +50,18 @@ export class ImageVerifier {
   readonly #options: ImageVerifierOptions;
   readonly #judge: SignatureJudge;
   readonly #indexes = new CoveringIndexes();
+  readonly #turns: Turns;
+  /** What was last told of images, as the cache on disk has it. */
+  readonly #told = new Map<ImageKey, Promise<StoredVerdict | undefined>>();
+  /** Images whose indexes of before were looked at. */
+  readonly #recalled = new Set<ImageKey>();
+  /** What was last written there of them, but for the time. */
+  readonly #written = new Map<ImageKey, string>();
 
   constructor(options: ImageVerifierOptions) {
     this.#options = options;
     this.#judge = new SignatureJudge(options);
+    this.#turns = new Turns(Math.min(MAX_WAIT_MS, (options.timeoutMs ?? MAX_VERIFY_MS) / 4));
   }
 
   /** When the registry last listed the signatures of an image; undefined when never. */
@@ -58,6 +74,24 @@ export class ImageVerifier {
     for (const index of this.#indexes.of(key)) this.#forgetIndex(key, index);
     this.#indexes.forget(key);
     this.#judge.forget(key);
+    this.#told.delete(key);
+    this.#recalled.delete(key);
+    this.#written.delete(key);
+  }
+
+  /**
+   * Keeps on disk what is told of an image, for the time after a restart: when it changes, and with each new list, so
+   * that its age is right.
+   */
+  keep(key: ImageKey, verdict: ImageVerdict): void {
+    const { verdictCache } = this.#options;
+    if (verdictCache === undefined) return;
+    const indexes = this.#indexes.of(key).map(({ digest }) => digest);
+    const { verifiedAt, ...told } = verdict;
+    const text = JSON.stringify([told, indexes, this.#judge.listedAt(key)]);
+    if (this.#written.get(key) === text) return;
+    this.#written.set(key, text);
+    verdictCache.writeVerdict(key, { verdict, indexes });
   }
 
   /** Where something else needs the list of an index too, it is read once more. */
@@ -68,16 +102,49 @@ export class ImageVerifier {
   /**
    * The verdict on one image. A fault of the infrastructure is an Unknown verdict with its cause; only a bug rejects.
    * It ends in time whatever the registry does: one that drips a hundred signatures must not hold up other images.
+   *
+   * Of several verifications of one image at once the later ones take what the first one fetched; each is judged for
+   * itself, by what holds when its turn comes. Its list will do where the image is Trusted by it. Otherwise a signature
+   * may have come since it was asked for; and who signs must see what was pushed last.
    */
   verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
-    const startedAt = performance.now();
-    return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => ({
-      ...(await this.#verify(request, deadline.signal)),
-      startedAt,
-    }));
+    const key = imageKey(repositoryName(request.reference), request.reference.digest);
+    return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => {
+      const turn = await this.#turns.take(key, deadline.signal);
+      try {
+        const told = await this.#toldBefore(key);
+        const startedAt = performance.now();
+        const isTold = told !== undefined && isRegistryCause(told.verdict.cause);
+        const asked = this.#withCache({ ...request, storedMayStandIn: !isTold });
+        const shared = request.exhaustive === true ? {} : { listedSince: turn.waitedSince ?? Infinity };
+        let found = await this.#verify({ ...asked, ...shared }, told, deadline.signal);
+        const isOld = turn.waitedSince !== undefined && request.list === 'registry' && request.exhaustive !== true;
+        if (isOld && found.verdict !== 'Trusted') found = await this.#verify(asked, told, deadline.signal);
+        return { ...found, ...(told === undefined ? {} : { toldBefore: told.verdict }), startedAt };
+      } finally {
+        turn.end();
+      }
+    });
   }
 
-  async #verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
+  #withCache<T extends JudgeRequest>(request: T): T {
+    const { verdictCache } = this.#options;
+    return verdictCache === undefined ? request : { ...request, client: withContent(request.client, verdictCache) };
+  }
+
+  #toldBefore(key: ImageKey): Promise<StoredVerdict | undefined> {
+    const { verdictCache } = this.#options;
+    if (verdictCache === undefined) return Promise.resolve(undefined);
+    const told = this.#told.get(key) ?? verdictCache.readVerdict(key);
+    this.#told.set(key, told);
+    return told;
+  }
+
+  async #verify(
+    request: VerifyRequest,
+    told: StoredVerdict | undefined,
+    signal: AbortSignal,
+  ): Promise<ImageEvaluation> {
     const repository = repositoryName(request.reference);
     const statement = this.#options.policies().select(repository);
     const base = { repository, evaluatedAt: this.#options.clock(), signatures: [], truncated: false };
@@ -97,7 +164,7 @@ export class ImageVerifier {
     const coverage =
       own.some(passes) || !isPlatformManifest(list.subject)
         ? NOT_ASKED
-        : await this.#coverage(request, statement, list.subject, signal);
+        : await this.#coverage(request, statement, list.subject, told?.indexes ?? [], signal);
     return this.#conclude(repository, statement, list, own, coverage);
   }
 
@@ -138,13 +205,16 @@ export class ImageVerifier {
     request: VerifyRequest,
     statement: PolicyStatement,
     image: Descriptor,
+    toldIndexes: readonly string[],
     signal: AbortSignal,
   ): Promise<Coverage> {
     const { client, reference } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
+    await this.#recallIndexes(request, image, toldIndexes, signal);
     const signatures: EvaluatedSignature[] = [];
     const judged = new Set<string>();
     let [truncated, fault]: [boolean, OciError | undefined] = [false, undefined];
+    let standsIn: KeptList | undefined;
     const judgeKnown = async (): Promise<void> => {
       for (const index of this.#indexes.of(key)) {
         if (signatures.some(passes) || judged.has(index.digest)) continue;
@@ -152,6 +222,7 @@ export class ImageVerifier {
         try {
           const list = await this.#judge.list(request, { ...reference, digest: index.digest }, index, signal);
           truncated ||= list.truncated;
+          standsIn = older(standsIn, list);
           const ofIndex = await this.#judge.judge({ ...request, exhaustive: false }, statement, list, signal);
           signatures.push(...ofIndex.map((signature) => ({ ...signature, index: index.digest })));
         } catch (error) {
@@ -174,7 +245,28 @@ export class ImageVerifier {
       ...bare.map((digest) => `its index ${shortDigest(digest)} has none either`),
       ...(judged.size === 0 ? this.#indexes.misses(key) : []),
     ];
-    return { signatures, truncated, notes, ...(fault === undefined ? {} : { fault }) };
+    return {
+      signatures,
+      truncated,
+      notes,
+      ...(standsIn === undefined ? {} : { standsIn }),
+      ...(fault === undefined ? {} : { fault }),
+    };
+  }
+
+  /** Reads the indexes again that listed the image before the restart: that they do is seen in them, not believed. */
+  async #recallIndexes(
+    { client, reference }: VerifyRequest,
+    image: Descriptor,
+    digests: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const key = imageKey(repositoryName(reference), reference.digest);
+    if (digests.length === 0 || this.#recalled.has(key)) return;
+    this.#recalled.add(key);
+    const references = digests.map((digest): Reference => ({ ...reference, digest }));
+    // A fault here is one more name that was not answered: whether it matters is found out when the others are asked.
+    await this.#indexes.ask(client, key, image, references, signal);
   }
 
   #conclude(
@@ -187,8 +279,12 @@ export class ImageVerifier {
     const signatures = [...own, ...coverage.signatures];
     const truncated = list.truncated || coverage.truncated;
     const combined = combine(signatures, { truncated, max: this.#options.maxSignatures });
-    const { verdict, cause, decidedBy } = withCoverage(combined, coverage);
-    const next = changesAt(verdict === 'Trusted' && decidedBy !== undefined ? [decidedBy] : signatures);
+    const standsIn = older(coverage.standsIn, list);
+    const { verdict, cause, decidedBy } = withAge(withCoverage(combined, coverage), standsIn);
+    const changes = changesAt(verdict === 'Trusted' && decidedBy !== undefined ? [decidedBy] : signatures);
+    const now = this.#options.clock();
+    const askAgainAt = standsIn === undefined ? undefined : new Date(now.getTime() + ASK_AGAIN_MS);
+    const next = changes === undefined || (askAgainAt !== undefined && askAgainAt < changes) ? askAgainAt : changes;
     const expiresAt = decidedBy?.kind === 'evaluated' ? decidedBy.outcome.envelope?.expiry : undefined;
     return {
       repository,
@@ -199,7 +295,9 @@ export class ImageVerifier {
       ...(decidedBy?.index === undefined ? {} : { coveredBy: { digest: decidedBy.index } }),
       signatures,
       truncated: list.truncated,
-      evaluatedAt: this.#options.clock(),
+      // As old as the list that it is made from.
+      evaluatedAt: standsIn === undefined ? now : new Date(standsIn.listedAt),
+      ...(standsIn?.standsInFor === undefined ? {} : { standsInFor: standsIn.standsInFor }),
       ...(next === undefined ? {} : { changesAt: next }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
     };
@@ -212,6 +310,8 @@ interface Coverage {
   readonly truncated: boolean;
   /** Why no index covers the image: sentences. */
   readonly notes: readonly string[];
+  /** The oldest list that stands in for a registry out of reach. */
+  readonly standsIn?: KeptList;
   /** It is not known whether an index covers the image. */
   readonly fault?: OciError;
 }
@@ -230,6 +330,22 @@ function withCoverage(combined: ReturnType<typeof combine>, { fault, notes }: Co
   return notes.length === 0
     ? combined
     : { ...combined, cause: { ...cause, message: [cause.message, ...notes].join('; ') } };
+}
+
+/** Of two lists that stand in for a registry out of reach, the older one; a list that was just asked for does not. */
+function older(one: KeptList | undefined, other: KeptList): KeptList | undefined {
+  if (other.standsInFor === undefined) return one;
+  return one === undefined || other.listedAt < one.listedAt ? other : one;
+}
+
+/**
+ * From a list of before the restart only what its envelopes show is told. That a signature is missing, or none passes, is
+ * no longer known while the registry cannot be asked.
+ */
+function withAge(combined: ReturnType<typeof combine>, standsIn: KeptList | undefined): ReturnType<typeof combine> {
+  const isShown = combined.verdict !== 'Unsigned' && combined.verdict !== 'Untrusted';
+  if (isShown || standsIn?.standsInFor === undefined) return combined;
+  return { verdict: 'Unknown', cause: registryCause(standsIn.standsInFor) };
 }
 
 /** Checks integrity, and reports the rest: for images that no statement judges. */

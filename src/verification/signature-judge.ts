@@ -12,6 +12,7 @@ import {
   isContentFault,
   listSignatures,
   OciError,
+  type OciErrorCode,
   type Reference,
   repositoryName,
   type SignatureArtifact,
@@ -23,6 +24,7 @@ import type { EvaluatedSignature } from './evaluation.ts';
 import { type ImageKey, imageKey } from './image.ts';
 import type { PolicyStatement } from './policy-set.ts';
 import { SignatureCache } from './signature-cache.ts';
+import type { VerdictCache } from './verdict-cache.ts';
 
 export interface SignatureJudgeOptions {
   readonly findTrustStore: FindTrustStore;
@@ -36,6 +38,8 @@ export interface SignatureJudgeOptions {
   readonly keptListMaxAgeMs: number;
   /** Bytes of envelopes kept in memory. */
   readonly signatureCacheBytes: number;
+  /** What outlives a restart; default nothing. */
+  readonly verdictCache?: VerdictCache;
 }
 
 /** How the signatures of an image are to be read. */
@@ -45,6 +49,10 @@ export interface JudgeRequest {
   readonly client: ArtifactStore;
   /** `registry`: ask which signatures there are; `kept`: ask only where nothing is kept yet. */
   readonly list: 'registry' | 'kept';
+  /** A list that was asked for after this moment will do, by performance.now(); default none but a new one. */
+  readonly listedSince?: number;
+  /** Whether a list from before the restart may stand in while the registry cannot be asked; default not. */
+  readonly storedMayStandIn?: boolean;
   /** Try every signature of the image itself, also behind one that passes. */
   readonly exhaustive?: boolean;
   readonly requiredMetadata?: Readonly<Record<string, string>>;
@@ -56,6 +64,10 @@ export interface KeptList {
   readonly signatures: readonly Descriptor[];
   readonly truncated: boolean;
   readonly listedAt: number;
+  /** When it was asked for, by performance.now(). */
+  readonly askedAt: number;
+  /** Why the registry could not be asked: the list is one from before the restart. */
+  readonly standsInFor?: OciError;
 }
 
 /** Real envelopes have some 10 KiB. One that is larger than this is read and judged alone, for it takes ten times that. */
@@ -86,6 +98,7 @@ export class SignatureJudge {
 
   forget(key: ImageKey): void {
     this.#lists.delete(key);
+    this.#options.verdictCache?.forget(key);
   }
 
   /**
@@ -102,19 +115,40 @@ export class SignatureJudge {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept') return kept;
+    if (kept !== undefined && (request.list === 'kept' || kept.askedAt >= (request.listedSince ?? Infinity)))
+      return kept;
     const now = this.#options.clock().getTime();
+    const askedAt = performance.now();
+    let subject = known ?? kept?.subject;
     try {
-      const subject = known ?? kept?.subject ?? (await client.resolve(reference, signal));
+      subject ??= await client.resolve(reference, signal);
       const listed = await listSignatures(client, reference, subject, { max: this.#options.maxSignatures }, signal);
-      const list = { subject, ...listed, listedAt: now };
+      const list = { subject, ...listed, listedAt: now, askedAt };
       this.#lists.set(key, list);
+      this.#options.verdictCache?.writeList(key, list);
       return list;
     } catch (error) {
       const mayStandIn = kept !== undefined && now - kept.listedAt < this.#options.keptListMaxAgeMs;
       if (mayStandIn && error instanceof OciError && refusesOnlyUs(error)) return kept;
-      throw error;
+      const mayBeStored = kept === undefined && request.storedMayStandIn === true;
+      const stored =
+        mayBeStored && subject !== undefined && error instanceof OciError
+          ? await this.#storedList(key, subject, error, now)
+          : undefined;
+      if (stored === undefined) throw error;
+      return stored;
     }
+  }
+
+  /**
+   * The list of before the restart, while the registry cannot be asked whether it still holds. It is not kept: the next
+   * look asks the registry again.
+   */
+  async #storedList(key: ImageKey, subject: Descriptor, fault: OciError, now: number): Promise<KeptList | undefined> {
+    if (!isPassing(fault)) return undefined;
+    const stored = await this.#options.verdictCache?.readList(key);
+    if (stored === undefined || now - stored.listedAt >= this.#options.keptListMaxAgeMs) return undefined;
+    return { subject, ...stored, askedAt: Number.NEGATIVE_INFINITY, standsInFor: fault };
   }
 
   /** Judges the listed signatures in their order, up to the first that passes unless all are asked for. */
@@ -231,6 +265,13 @@ export class SignatureJudge {
     return artifact;
   }
 }
+
+/** Whether a fault says nothing of the image: whoever asks later, or with other credentials, may be answered. */
+function isPassing(fault: OciError): boolean {
+  return refusesOnlyUs(fault) || OUT_OF_REACH.has(fault.code);
+}
+
+const OUT_OF_REACH: ReadonlySet<OciErrorCode> = new Set(['Unreachable', 'Timeout', 'ServerError']);
 
 /** The outcome alone: what is foreign and large in it goes. */
 function withoutEnvelope(signature: EvaluatedSignature): EvaluatedSignature {

@@ -1,0 +1,56 @@
+import type { Descriptor } from '../notary/index.ts';
+import type { ArtifactStore, Manifest } from './artifact-store.ts';
+import { MANIFEST_TYPES, mediaTypeInside } from './media-types.ts';
+import { isDigest, type Reference, repositoryName } from './reference.ts';
+
+/** Content that was read before, by the repository that it came from and its digest. */
+export interface ContentCache {
+  /** What is there and has this very digest; whoever keeps it hashes it anew. Never rejects. */
+  readonly readContent: (repository: string, digest: string) => Promise<Buffer | undefined>;
+  readonly writeContent: (repository: string, digest: string, bytes: Uint8Array) => void;
+}
+
+/** Larger content is read anew: it is seldom, and would push out a lot. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+
+/**
+ * A store whose manifests and blobs, where they are named by digest, need not be asked for twice. Lists and tags are
+ * always asked for. A manifest that does not say its own media type is not kept: its bytes are bound to the digest, the
+ * word of a header is not.
+ */
+export function withContent(store: ArtifactStore, content: ContentCache): ArtifactStore {
+  const getManifest = async (reference: Reference, signal: AbortSignal): Promise<Manifest> => {
+    const { digest } = reference;
+    if (digest === undefined || !isDigest(digest)) return store.getManifest(reference, signal);
+    const repository = repositoryName(reference);
+    const kept = await content.readContent(repository, digest);
+    const mediaType = kept === undefined ? undefined : mediaTypeInside(kept);
+    if (kept !== undefined && mediaType !== undefined && MANIFEST_TYPES.has(mediaType))
+      return { descriptor: { mediaType, digest, size: kept.byteLength }, bytes: kept };
+    const manifest = await store.getManifest(reference, signal);
+    const { bytes } = manifest;
+    if (bytes.byteLength <= MAX_KEPT_BYTES && mediaTypeInside(bytes) !== undefined)
+      content.writeContent(repository, digest, bytes);
+    return manifest;
+  };
+  return {
+    signatureForm: store.signatureForm,
+    getManifest,
+    resolve: async (reference, signal) =>
+      reference.digest === undefined
+        ? store.resolve(reference, signal)
+        : (await getManifest(reference, signal)).descriptor,
+    fetchBlob: async (reference: Reference, blob: Descriptor, maxBytes: number, signal: AbortSignal) => {
+      if (blob.size > Math.min(maxBytes, MAX_KEPT_BYTES)) return store.fetchBlob(reference, blob, maxBytes, signal);
+      const repository = repositoryName(reference);
+      const kept = await content.readContent(repository, blob.digest);
+      if (kept?.byteLength === blob.size) return kept;
+      const bytes = await store.fetchBlob(reference, blob, maxBytes, signal);
+      content.writeContent(repository, blob.digest, bytes);
+      return bytes;
+    },
+    listReferrers: (...call) => store.listReferrers(...call),
+    pushBlob: (...call) => store.pushBlob(...call),
+    pushReferrer: (...call) => store.pushReferrer(...call),
+  };
+}
