@@ -20,17 +20,13 @@ const MAX_KEPT_BYTES = 1024 * 1024;
  */
 export function withContent(store: ArtifactStore, content: ContentCache): ArtifactStore {
   const getManifest = async (reference: Reference, signal: AbortSignal): Promise<Manifest> => {
-    const { digest } = reference;
-    if (digest === undefined || !isDigest(digest)) return store.getManifest(reference, signal);
     const repository = repositoryName(reference);
-    const kept = await content.readContent(repository, digest);
-    const mediaType = kept === undefined ? undefined : mediaTypeInside(kept);
-    if (kept !== undefined && mediaType !== undefined && MANIFEST_TYPES.has(mediaType))
-      return { descriptor: { mediaType, digest, size: kept.byteLength }, bytes: kept };
+    const kept = reference.digest === undefined ? undefined : await readManifest(content, repository, reference.digest);
+    if (kept !== undefined) return kept;
     const manifest = await store.getManifest(reference, signal);
-    const { bytes } = manifest;
+    const { bytes, descriptor } = manifest;
     if (bytes.byteLength <= MAX_KEPT_BYTES && mediaTypeInside(bytes) !== undefined)
-      content.writeContent(repository, digest, bytes);
+      content.writeContent(repository, descriptor.digest, bytes);
     return manifest;
   };
   return {
@@ -53,4 +49,12 @@ export function withContent(store: ArtifactStore, content: ContentCache): Artifa
     pushBlob: (...call) => store.pushBlob(...call),
     pushReferrer: (...call) => store.pushReferrer(...call),
   };
+}
+
+async function readManifest(content: ContentCache, repository: string, digest: string): Promise<Manifest | undefined> {
+  // A digest that came from elsewhere than a parsed reference is the store's to refuse.
+  const bytes = isDigest(digest) ? await content.readContent(repository, digest) : undefined;
+  const mediaType = bytes === undefined ? undefined : mediaTypeInside(bytes);
+  if (bytes === undefined || mediaType === undefined || !MANIFEST_TYPES.has(mediaType)) return undefined;
+  return { descriptor: { mediaType, digest, size: bytes.byteLength }, bytes };
 }
