@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
@@ -14,6 +14,8 @@ export type { CommandResult } from './kubectl.ts';
 
 const START_ATTEMPTS = 3;
 const START_MS = 90_000;
+/** In the folder of a control plane. */
+const ETCD_DATA = 'etcd';
 /** What makes Pods of Deployments, clears away what is deleted, and fills `view` and `edit`; no more is used. */
 const CONTROLLERS = [
   'deployment-controller',
@@ -29,16 +31,23 @@ export interface ControlPlaneOptions {
   readonly controllerManager?: boolean;
   /** Writes an audit log at level Metadata. */
   readonly auditLog?: boolean;
+  /** A folder that `keepData` of another control plane wrote: this one starts with a copy of it. */
+  readonly etcdData?: string;
 }
 
 export interface ControlPlane extends ControlPlaneClient {
   /** How long it took until it was ready, its tools at hand, in milliseconds. */
   readonly startMs: number;
+  /** Where etcd answers to clients and tells its metrics. */
+  readonly etcdUrl: string;
+  /** Stops it, and leaves what etcd holds in a folder for later ones. */
+  readonly keepData: (folder: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
   readonly startMs: number;
+  readonly etcdUrl: string;
   readonly #folder: TemporaryFolder;
   readonly #processes: readonly ManagedProcess[];
 
@@ -46,13 +55,21 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
     address: ControlPlaneAddress,
     folder: TemporaryFolder,
     processes: readonly ManagedProcess[],
-    startMs: number,
+    started: Pick<ControlPlane, 'startMs' | 'etcdUrl'>,
   ) {
     super(address);
     this.#folder = folder;
     this.#processes = processes;
-    this.startMs = startMs;
+    this.startMs = started.startMs;
+    this.etcdUrl = started.etcdUrl;
   }
+
+  readonly keepData = async (folder: string): Promise<void> => {
+    await stopProcesses(this.#processes);
+    await mkdir(dirname(folder), { recursive: true });
+    await cp(join(this.#folder.path, ETCD_DATA), folder, { recursive: true });
+    await this.#folder.remove();
+  };
 
   readonly stop = async (): Promise<void> => {
     await stopAll(this.#processes, this.#folder);
@@ -80,8 +97,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 
 /** The last started first: the API server would wait for an etcd that is gone. */
 async function stopAll(processes: readonly ManagedProcess[], folder: TemporaryFolder): Promise<void> {
-  for (const each of processes.toReversed()) await each.stop(5_000);
+  await stopProcesses(processes);
   await folder.remove();
+}
+
+async function stopProcesses(processes: readonly ManagedProcess[]): Promise<void> {
+  for (const each of processes.toReversed()) await each.stop(5_000);
 }
 
 async function start(
@@ -113,6 +134,7 @@ async function start(
   const server = `https://127.0.0.1:${securePort}`;
   const token = randomBytes(24).toString('hex');
   await writeFile(join(path, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
+  if (options.etcdData !== undefined) await cp(options.etcdData, join(path, ETCD_DATA), { recursive: true });
   run('etcd', etcd, etcdArguments(path, clientPort, peerPort));
   run('kube-apiserver', apiserver, [
     `--etcd-servers=http://127.0.0.1:${clientPort}`,
@@ -150,14 +172,17 @@ async function start(
       `--controllers=${CONTROLLERS.join(',')}`,
     ]);
   }
-  return new RunningControlPlane(plane.address, folder, processes, Math.round(performance.now() - began));
+  return new RunningControlPlane(plane.address, folder, processes, {
+    startMs: Math.round(performance.now() - began),
+    etcdUrl: `http://127.0.0.1:${clientPort}`,
+  });
 }
 
 function etcdArguments(folder: string, clientPort: number, peerPort: number): readonly string[] {
   const client = `http://127.0.0.1:${clientPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
   return [
-    `--data-dir=${join(folder, 'etcd')}`,
+    `--data-dir=${join(folder, ETCD_DATA)}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,

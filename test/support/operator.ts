@@ -7,6 +7,8 @@ export interface OperatorOptions {
   readonly kubeconfigPath: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What Node runs, with the arguments before the operator's own; default the source. */
+  readonly entry?: readonly string[];
   /** Waits until it is ready; default true. */
   readonly waitForReady?: boolean;
 }
@@ -55,7 +57,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
   const process = new ManagedProcess({
     name: 'sealwatch',
     command: globalThis.process.execPath,
-    args: [MAIN, '--listen-address', '127.0.0.1:0', ...(options.args ?? [])],
+    args: [...(options.entry ?? [MAIN]), '--listen-address', '127.0.0.1:0', ...(options.args ?? [])],
     env: { KUBECONFIG: options.kubeconfigPath, NO_PROXY: '127.0.0.1,localhost', ...options.env },
   });
   const [, port] = await process.waitForOutput(/"address":\{"host":"127\.0\.0\.1","port":(\d+)\}/);
