@@ -1,5 +1,5 @@
-import type { KubernetesObject } from '../src/api/object.ts';
 import { PODS, TRUST_POLICIES, TRUST_STORES } from '../src/api/group.ts';
+import type { KubernetesObject } from '../src/api/object.ts';
 import { waitFor } from '../test/support/processes.ts';
 import { temporaryFolder } from '../test/support/temporary-folder.ts';
 import type { Bench } from './frame.ts';
@@ -20,11 +20,15 @@ export const restart: Bench = {
     try {
       const args = ['--verdict-cache-dir', folder.path];
       const cold = await start(world, args);
-      say(`without a cache: ${(cold.ms / 1000).toFixed(1)} s, ${cold.requests} requests, ${cold.writes} objects written`);
+      say(
+        `without a cache: ${(cold.ms / 1000).toFixed(1)} s, ${cold.requests} requests, ${cold.writes} objects written`,
+      );
       const warm = [];
       for (let run = 0; run < runs; run += 1) {
         const measured = await start(world, args);
-        say(`run ${run + 1}: ${(measured.ms / 1000).toFixed(1)} s, ${measured.requests} requests, ${measured.writes} objects written`);
+        say(
+          `run ${run + 1}: ${(measured.ms / 1000).toFixed(1)} s, ${measured.requests} requests, ${measured.writes} objects written`,
+        );
         warm.push(measured);
       }
       return [
@@ -84,7 +88,10 @@ async function versions({ kubernetes }: World): Promise<ReadonlyMap<string, stri
   for (const type of [PODS, TRUST_POLICIES, TRUST_STORES]) {
     let token: string | undefined;
     do {
-      const list = await kubernetes.list<KubernetesObject>(type, { limit: 500, ...(token === undefined ? {} : { continue: token }) });
+      const list = await kubernetes.list<KubernetesObject>(type, {
+        limit: 500,
+        ...(token === undefined ? {} : { continue: token }),
+      });
       for (const { metadata } of list.items) found.set(metadata.uid, String(metadata.resourceVersion));
       token = list.metadata.continue;
     } while (token !== undefined && token !== '');
@@ -95,13 +102,18 @@ async function versions({ kubernetes }: World): Promise<ReadonlyMap<string, stri
 /** Waits until policies and stores have not been written for a while. */
 async function settled({ kubernetes }: World): Promise<void> {
   let [last, since] = ['', Date.now()];
-  await waitFor('all to be written', async () => {
-    const now: string[] = [];
-    for (const type of [TRUST_POLICIES, TRUST_STORES]) {
-      const { items } = await kubernetes.list<KubernetesObject>(type, { limit: 500 });
-      now.push(...items.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`));
-    }
-    if (now.join() !== last) [last, since] = [now.join(), Date.now()];
-    return Date.now() - since > SETTLE_MS;
-  }, 60_000, 250);
+  await waitFor(
+    'all to be written',
+    async () => {
+      const now: string[] = [];
+      for (const type of [TRUST_POLICIES, TRUST_STORES]) {
+        const { items } = await kubernetes.list<KubernetesObject>(type, { limit: 500 });
+        now.push(...items.map(({ metadata }) => `${metadata.uid} ${metadata.resourceVersion}`));
+      }
+      if (now.join() !== last) [last, since] = [now.join(), Date.now()];
+      return Date.now() - since > SETTLE_MS;
+    },
+    60_000,
+    250,
+  );
 }

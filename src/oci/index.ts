@@ -34,4 +34,5 @@ export {
   pushSignature,
   relistSignature,
   type SignatureArtifact,
+  type SignatureList,
 } from './signatures.ts';

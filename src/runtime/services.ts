@@ -5,11 +5,14 @@ import type { RegistryClients } from '../controllers/registry-access.ts';
 import { createRegistryClients } from '../controllers/registry-clients.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
+import type { WriteFence } from '../transport/index.ts';
 import { type CacheRead, openVerdictCache, systemClock, type VerdictCache } from '../verification/index.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
-  readonly settings: WatchedFile<Settings>;
+  readonly settings: Pick<WatchedFile<Settings>, 'current'>;
+  /** Has one told when the file changes: whoever leads; undefined: nobody. It is read all the time. */
+  readonly onSettings: (tell: ((now: Settings, before: Settings) => void) | undefined) => void;
   readonly signerService: SignerService;
   readonly registries: RegistryClients;
   /** Absent: nothing outlives a restart. */
@@ -22,8 +25,9 @@ export async function createServices(options: {
   readonly config: Config;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly fence: WriteFence;
 }): Promise<Services> {
-  const { config, metrics, logger } = options;
+  const { config, metrics, logger, fence } = options;
   const settings = new WatchedFile({
     path: config.configFile,
     fallback: NO_SETTINGS,
@@ -31,6 +35,8 @@ export async function createServices(options: {
     what: 'the configuration',
   });
   await settings.load();
+  let tell: ((now: Settings, before: Settings) => void) | undefined;
+  settings.start((now, before) => tell?.(now, before), logger);
   const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
@@ -38,6 +44,7 @@ export async function createServices(options: {
   };
   const signerService = new SignerService({
     ...aws,
+    fence,
     endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
   const ecr = ecrCredentials({
@@ -51,6 +58,7 @@ export async function createServices(options: {
     logger,
     ecr,
     mirrors: () => settings.current().mirrors,
+    fence,
   });
   const { verdictCacheDir: folder } = config;
   const onFault = (err: unknown): void =>
@@ -61,10 +69,14 @@ export async function createServices(options: {
 
   return {
     settings,
+    onSettings: (listener) => {
+      tell = listener;
+    },
     signerService,
     registries,
     ...(verdictCache === undefined ? {} : { verdictCache }),
     close: async () => {
+      settings.stop();
       await verdictCache?.flush();
       signerService.close();
       ecr.close();
