@@ -1,9 +1,8 @@
 import type { ImageVerdict } from '../api/image-verdict.ts';
-import { type Descriptor, LEVELS, type Statement } from '../notary/index.ts';
-import { isPlatformManifest, OciError, type Reference, repositoryName, withContent } from '../oci/index.ts';
+import { LEVELS, type Statement } from '../notary/index.ts';
+import { isPlatformManifest, OciError, repositoryName, withContent } from '../oci/index.ts';
 import { withDeadline } from '../transport/index.ts';
 import type { StoredVerdict } from './cache-records.ts';
-import { CoveringIndexes, indexReferences } from './covering-indexes.ts';
 import {
   changesAt,
   combine,
@@ -11,9 +10,9 @@ import {
   type ImageEvaluation,
   isRegistryCause,
   registryCause,
-  shortDigest,
 } from './evaluation.ts';
-import { type ImageKey, imageKey, referenceOf } from './image.ts';
+import { type ImageKey, imageKey } from './image.ts';
+import { type Coverage, IndexCoverage, NOT_ASKED, older, withCoverage } from './index-coverage.ts';
 import type { InvalidClaim, PolicySet, PolicyStatement } from './policy-set.ts';
 import {
   type JudgeRequest,
@@ -22,6 +21,7 @@ import {
   SignatureJudge,
   type SignatureJudgeOptions,
 } from './signature-judge.ts';
+import { ToldVerdicts } from './told-verdicts.ts';
 import { Turns } from './turns.ts';
 
 /** For one image, with all its signatures. What was not judged by then is Unknown (faults.md 34). */
@@ -49,19 +49,16 @@ export interface VerifyRequest extends JudgeRequest {
 export class ImageVerifier {
   readonly #options: ImageVerifierOptions;
   readonly #judge: SignatureJudge;
-  readonly #indexes = new CoveringIndexes();
+  readonly #coverage: IndexCoverage;
   readonly #turns: Turns;
-  /** What was last told of images, as the cache on disk has it. */
-  readonly #told = new Map<ImageKey, Promise<StoredVerdict | undefined>>();
-  /** Images whose indexes of before were looked at. */
-  readonly #recalled = new Set<ImageKey>();
-  /** What was last written there of them, but for the time. */
-  readonly #written = new Map<ImageKey, string>();
+  readonly #told: ToldVerdicts;
 
   constructor(options: ImageVerifierOptions) {
     this.#options = options;
     this.#judge = new SignatureJudge(options);
+    this.#coverage = new IndexCoverage(this.#judge);
     this.#turns = new Turns(Math.min(MAX_WAIT_MS, (options.timeoutMs ?? MAX_VERIFY_MS) / 4));
+    this.#told = new ToldVerdicts(options.verdictCache);
   }
 
   /** When the registry last listed the signatures of an image; undefined when never. */
@@ -71,32 +68,14 @@ export class ImageVerifier {
 
   /** Forgets an image that nothing runs or requests any more. */
   forget(key: ImageKey): void {
-    for (const index of this.#indexes.of(key)) this.#forgetIndex(key, index);
-    this.#indexes.forget(key);
+    this.#coverage.forget(key);
     this.#judge.forget(key);
-    this.#told.delete(key);
-    this.#recalled.delete(key);
-    this.#written.delete(key);
+    this.#told.forget(key);
   }
 
-  /**
-   * Keeps on disk what is told of an image, for the time after a restart: when it changes, and with each new list, so
-   * that its age is right.
-   */
+  /** Keeps on disk what is told of an image, for the time after a restart. */
   keep(key: ImageKey, verdict: ImageVerdict): void {
-    const { verdictCache } = this.#options;
-    if (verdictCache === undefined) return;
-    const indexes = this.#indexes.of(key).map(({ digest }) => digest);
-    const { verifiedAt, ...told } = verdict;
-    const text = JSON.stringify([told, indexes, this.#judge.listedAt(key)]);
-    if (this.#written.get(key) === text) return;
-    this.#written.set(key, text);
-    verdictCache.writeVerdict(key, { verdict, indexes });
-  }
-
-  /** Where something else needs the list of an index too, it is read once more. */
-  #forgetIndex(key: ImageKey, { digest }: Descriptor): void {
-    this.#judge.forget(imageKey(repositoryName(referenceOf(key)), digest));
+    this.#told.keep(key, verdict, this.#coverage.indexesOf(key), this.#judge.listedAt(key));
   }
 
   /**
@@ -112,7 +91,7 @@ export class ImageVerifier {
     return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => {
       const turn = await this.#turns.take(key, deadline.signal);
       try {
-        const told = await this.#toldBefore(key);
+        const told = await this.#told.before(key);
         const startedAt = performance.now();
         const isTold = told !== undefined && isRegistryCause(told.verdict.cause);
         const asked = this.#withCache({ ...request, storedMayStandIn: !isTold });
@@ -130,14 +109,6 @@ export class ImageVerifier {
   #withCache<T extends JudgeRequest>(request: T): T {
     const { verdictCache } = this.#options;
     return verdictCache === undefined ? request : { ...request, client: withContent(request.client, verdictCache) };
-  }
-
-  #toldBefore(key: ImageKey): Promise<StoredVerdict | undefined> {
-    const { verdictCache } = this.#options;
-    if (verdictCache === undefined) return Promise.resolve(undefined);
-    const told = this.#told.get(key) ?? verdictCache.readVerdict(key);
-    this.#told.set(key, told);
-    return told;
   }
 
   async #verify(
@@ -164,7 +135,7 @@ export class ImageVerifier {
     const coverage =
       own.some(passes) || !isPlatformManifest(list.subject)
         ? NOT_ASKED
-        : await this.#coverage(request, statement, list.subject, told?.indexes ?? [], signal);
+        : await this.#coverage.find(request, statement, list.subject, told?.indexes ?? [], signal);
     return this.#conclude(repository, statement, list, own, coverage);
   }
 
@@ -202,79 +173,6 @@ export class ImageVerifier {
     }
   }
 
-  /**
-   * The signatures of the indexes that list an image: those known, and only where none of their signatures passes, those
-   * that the references under which it was asked for name now (notary.md A9).
-   */
-  async #coverage(
-    request: VerifyRequest,
-    statement: PolicyStatement,
-    image: Descriptor,
-    toldIndexes: readonly string[],
-    signal: AbortSignal,
-  ): Promise<Coverage> {
-    const { client, reference } = request;
-    const key = imageKey(repositoryName(reference), reference.digest);
-    await this.#recallIndexes(request, image, toldIndexes, signal);
-    const signatures: EvaluatedSignature[] = [];
-    const judged = new Set<string>();
-    let [truncated, fault]: [boolean, OciError | undefined] = [false, undefined];
-    let standsIn: KeptList | undefined;
-    const judgeKnown = async (): Promise<void> => {
-      for (const index of this.#indexes.of(key)) {
-        if (signatures.some(passes) || judged.has(index.digest)) continue;
-        judged.add(index.digest);
-        try {
-          const named = { ...reference, digest: index.digest };
-          const own = { ...request, exhaustive: false };
-          const { list, signatures: ofIndex } = await this.#judge.listAndJudge(own, statement, named, index, signal);
-          truncated ||= list.truncated;
-          standsIn = older(standsIn, list);
-          signatures.push(...ofIndex.map((signature) => ({ ...signature, index: index.digest })));
-        } catch (error) {
-          if (!(error instanceof OciError)) throw error;
-          fault ??= error;
-        }
-      }
-    };
-    await judgeKnown();
-    const references = indexReferences(key, request.namedAs?.() ?? []);
-    if (!signatures.some(passes) && (request.list === 'registry' || !this.#indexes.hasAsked(key, references))) {
-      const before = this.#indexes.of(key);
-      fault = (await this.#indexes.ask(client, key, image, references, signal)) ?? fault;
-      const now = new Set(this.#indexes.of(key));
-      for (const dropped of before) if (!now.has(dropped)) this.#forgetIndex(key, dropped);
-      await judgeKnown();
-    }
-    const bare = [...judged].filter((digest) => !signatures.some(({ index }) => index === digest));
-    const notes = [
-      ...bare.map((digest) => `its index ${shortDigest(digest)} has none either`),
-      ...(judged.size === 0 ? this.#indexes.misses(key) : []),
-    ];
-    return {
-      signatures,
-      truncated,
-      notes,
-      ...(standsIn === undefined ? {} : { standsIn }),
-      ...(fault === undefined ? {} : { fault }),
-    };
-  }
-
-  /** Reads the indexes again that listed the image before the restart: that they do is seen in them, not believed. */
-  async #recallIndexes(
-    { client, reference }: VerifyRequest,
-    image: Descriptor,
-    digests: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const key = imageKey(repositoryName(reference), reference.digest);
-    if (digests.length === 0 || this.#recalled.has(key)) return;
-    this.#recalled.add(key);
-    const references = digests.map((digest): Reference => ({ ...reference, digest }));
-    // A fault here is one more name that was not answered: whether it matters is found out when the others are asked.
-    await this.#indexes.ask(client, key, image, references, signal);
-  }
-
   #conclude(
     repository: string,
     statement: PolicyStatement,
@@ -308,40 +206,6 @@ export class ImageVerifier {
       ...(expiresAt === undefined ? {} : { expiresAt }),
     };
   }
-}
-
-/** What the indexes that list an image give beside its own signatures. */
-interface Coverage {
-  readonly signatures: readonly EvaluatedSignature[];
-  readonly truncated: boolean;
-  /** Why no index covers the image: sentences. */
-  readonly notes: readonly string[];
-  /** The oldest list that stands in for a registry out of reach. */
-  readonly standsIn?: KeptList;
-  /** It is not known whether an index covers the image. */
-  readonly fault?: OciError;
-}
-
-const NOT_ASKED: Coverage = { signatures: [], truncated: false, notes: [] };
-
-/** Says of an image that fails why no index covers it; and that it is Unknown where that could not be found out. */
-function withCoverage(combined: ReturnType<typeof combine>, { fault, notes }: Coverage): ReturnType<typeof combine> {
-  const { verdict, cause } = combined;
-  // What was revoked stays so: a fault takes no flag back.
-  if (verdict === 'Trusted' || verdict === 'Revoked' || verdict === 'Unknown' || cause === undefined) return combined;
-  if (fault !== undefined) {
-    const { reason, message } = registryCause(fault);
-    return { verdict: 'Unknown', cause: { reason, message: `whether an index covers the image: ${message}` } };
-  }
-  return notes.length === 0
-    ? combined
-    : { ...combined, cause: { ...cause, message: [cause.message, ...notes].join('; ') } };
-}
-
-/** Of two lists that stand in for a registry out of reach, the older one; a list that was just asked for does not. */
-function older(one: KeptList | undefined, other: KeptList): KeptList | undefined {
-  if (other.standsInFor === undefined) return one;
-  return one === undefined || other.listedAt < one.listedAt ? other : one;
 }
 
 /**
