@@ -95,10 +95,10 @@ export class ImageVerifier {
         const startedAt = performance.now();
         const isTold = told !== undefined && isRegistryCause(told.verdict.cause);
         const asked = this.#withCache({ ...request, storedMayStandIn: !isTold });
-        const shared = request.exhaustive === true ? {} : { listedSince: turn.waitedSince ?? Infinity };
-        let found = await this.#verify({ ...asked, ...shared }, told, deadline.signal);
-        const isOld = turn.waitedSince !== undefined && request.list === 'registry' && request.exhaustive !== true;
-        if (isOld && found.verdict !== 'Trusted') found = await this.#verify(asked, told, deadline.signal);
+        const isShared = request.exhaustive !== true && this.#judge.wasAskedSince(key, turn.waitedSince);
+        let found = await this.#verify(isShared ? { ...asked, list: 'kept' } : asked, told, deadline.signal);
+        if (isShared && request.list === 'registry' && found.verdict !== 'Trusted')
+          found = await this.#verify(asked, told, deadline.signal);
         return { ...found, ...(told === undefined ? {} : { toldBefore: told.verdict }), startedAt };
       } finally {
         turn.end();

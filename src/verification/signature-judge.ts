@@ -53,8 +53,6 @@ export interface JudgeRequest {
   readonly client: ArtifactStore;
   /** `registry`: ask which signatures there are; `kept`: ask only where nothing is kept yet. */
   readonly list: 'registry' | 'kept';
-  /** A list that was asked for after this moment will do, by performance.now(); default none but a new one. */
-  readonly listedSince?: number;
   /** Whether a list from before the restart may stand in while the registry cannot be asked; default not. */
   readonly storedMayStandIn?: boolean;
   /** Try every signature of the image itself, also behind one that passes. */
@@ -98,6 +96,12 @@ export class SignatureJudge {
     return kept === undefined ? undefined : new Date(kept.listedAt);
   }
 
+  /** Whether the registry was asked for a list that is kept, and that after a moment by performance.now(). */
+  wasAskedSince(key: ImageKey, moment: number | undefined): boolean {
+    const kept = this.#lists.get(key);
+    return kept !== undefined && moment !== undefined && kept.askedAt >= moment;
+  }
+
   forget(key: ImageKey): void {
     this.#lists.delete(key);
     this.#options.verdictCache?.forget(key);
@@ -135,9 +139,7 @@ export class SignatureJudge {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    const mayServe = mayBeByTagAlone || kept?.byTagAlone !== true;
-    const isWanted = request.list === 'kept' || (kept?.askedAt ?? 0) >= (request.listedSince ?? Infinity);
-    if (kept !== undefined && mayServe && isWanted) return kept;
+    if (kept !== undefined && request.list === 'kept' && (mayBeByTagAlone || kept.byTagAlone !== true)) return kept;
     const now = this.#options.clock().getTime();
     const askedAt = performance.now();
     let subject = known ?? kept?.subject;

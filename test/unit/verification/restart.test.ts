@@ -271,6 +271,7 @@ describe('whoever can write the folder', () => {
     await look();
     await look(other, []);
     cache.writeVerdict(key(other), { verdict: { verdict: 'Trusted', verifiedAt: world.now }, indexes: [] });
+    await cache.flush();
     const list = await cache.readList(key(image));
     cache.writeList(key(other), list ?? expect.fail('no list'));
     await restart();
