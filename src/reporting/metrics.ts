@@ -66,6 +66,11 @@ export class Metrics {
   readonly #reconcileSeconds = this.#histogram('sealwatch_reconcile_duration_seconds', 'Time of one reconcile', [
     'controller',
   ]);
+  readonly #verdictCacheReads = this.#counter(
+    'sealwatch_verdict_cache_reads_total',
+    'Looks into the verdict cache on disk: hit, miss, or dropped (cut short, altered, foreign or of another version)',
+    ['result'],
+  );
   readonly #watchStates = new Gauge({
     name: 'sealwatch_watch_state',
     help: '1 for the phase that the watch of a resource is in',
@@ -190,6 +195,10 @@ export class Metrics {
 
   awsRequest(service: string, operation: string, outcome: string): void {
     this.#awsRequests.inc({ service, operation, outcome });
+  }
+
+  verdictCacheRead(result: 'hit' | 'miss' | 'dropped'): void {
+    this.#verdictCacheReads.inc({ result });
   }
 
   revocationCheck(result: string): void {

@@ -69,9 +69,13 @@ export class Scenario {
     this.#start = parts.start;
   }
 
-  /** Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more. */
-  async restartOperator(): Promise<void> {
+  /**
+   * Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more.
+   * @param meanwhile done while none runs
+   */
+  async restartOperator(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.operator.stop();
+    await meanwhile();
     this.operator = await this.#start();
   }
 
