@@ -6,8 +6,9 @@ import type { KubernetesObject, ObjectKey } from './api/object.ts';
 import type { Config } from './config.ts';
 import { KubernetesClient, type OnChange, Reflector, type ReflectorState, StatusWriter } from './kubernetes/index.ts';
 import { Metrics } from './reporting/index.ts';
-import { createRuntime, type Runtime } from './runtime/index.ts';
+import { createRuntime, Observation, type Runtime } from './runtime/index.ts';
 import { HttpServer } from './server/index.ts';
+import { NO_TRACING, type Tracing } from './tracing/index.ts';
 import { USER_AGENT } from './version.ts';
 
 // The package is CommonJS: its default export is a property of what Node imports.
@@ -20,11 +21,12 @@ const Operator = k8sOperator.default;
 export class SealwatchOperator extends Operator {
   readonly #config: Config;
   readonly #logger: Logger;
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics;
+  readonly #observation: Observation;
   readonly #stopping = new AbortController();
   readonly #reflectors: {
     readonly resource: string;
-    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'hasSynced'>;
+    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'hasSynced' | 'stats'>;
   }[] = [];
   readonly #watches: Promise<void>[] = [];
   readonly #types = new Map<string, ResourceType>();
@@ -33,7 +35,13 @@ export class SealwatchOperator extends Operator {
   #runtime: Runtime | undefined;
   #server: HttpServer | undefined;
 
-  constructor(config: Config, logger: Logger, kubeConfig?: KubeConfig) {
+  /** @param observed absent: metrics of its own, and no traces */
+  constructor(
+    config: Config,
+    logger: Logger,
+    kubeConfig?: KubeConfig,
+    observed: { readonly metrics?: Metrics; readonly tracing?: Tracing } = {},
+  ) {
     super({
       debug: (message) => logger.debug(message),
       info: (message) => logger.info(message),
@@ -43,9 +51,19 @@ export class SealwatchOperator extends Operator {
     if (kubeConfig !== undefined) this.kubeConfig = kubeConfig;
     this.#config = config;
     this.#logger = logger;
+    const { metrics = new Metrics(), tracing = NO_TRACING } = observed;
+    this.#metrics = metrics;
+    this.#observation = new Observation({ metrics, tracing, logger });
+    metrics.observeWatches(() =>
+      this.#reflectors.map(({ resource, reflector: { state, stats } }) => ({
+        resource,
+        phase: state.phase,
+        ...stats,
+      })),
+    );
     this.#client = new KubernetesClient(this.kubeConfig, {
       userAgent: USER_AGENT,
-      onRequest: (event) => this.#metrics.kubernetesRequest(event),
+      onRequest: this.#observation.kubernetesRequest,
     });
     this.#status = new StatusWriter(this.#client);
   }
@@ -68,6 +86,7 @@ export class SealwatchOperator extends Operator {
       config: this.#config,
       logger: this.#logger,
       metrics: this.#metrics,
+      observation: this.#observation,
       client: this.#client,
       status: this.#status,
       watch: (type, options) => this.watch(type, options),
@@ -130,7 +149,7 @@ export class SealwatchOperator extends Operator {
         if (object === undefined) return;
         const event = eventOf(`${plural}.${apiVersion}`, object, typeOf(old, now));
         onEvent(event).catch((error: unknown) =>
-          this.#logger.error({ err: error, object: key }, 'an event handler failed'),
+          this.#logger.error({ err: error, resource: plural, object: key }, 'an event handler failed'),
         );
       },
     });
@@ -166,7 +185,6 @@ export class SealwatchOperator extends Operator {
   }
 
   #told(type: ResourceType, state: ReflectorState): void {
-    this.#metrics.watchState(type.plural, state.phase);
     const fields = { resource: type.plural, phase: state.phase };
     if (state.phase === 'Degraded' || state.phase === 'Waiting')
       this.#logger.warn(fields, state.message ?? 'the watch is interrupted');

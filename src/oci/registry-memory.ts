@@ -8,8 +8,13 @@ const MAX_REGISTRIES = 1_000;
  * same CAs, for a registry's word on where its tokens are to be had is believed by all of them.
  */
 export class RegistryMemory {
-  readonly tokens = new TokenStore();
+  readonly tokens: TokenStore;
   readonly #challenges = new Map<string, Challenge>();
+
+  /** @param onTokenLookup told whether a token was there, of each that was asked for */
+  constructor(onTokenLookup?: (isHit: boolean) => void) {
+    this.tokens = new TokenStore(onTokenLookup);
+  }
 
   /** What a registry asked for last; undefined while it asked for nothing. */
   challengeOf(registry: string): Challenge | undefined {

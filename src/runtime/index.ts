@@ -1,1 +1,2 @@
+export { Observation } from './observation.ts';
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';

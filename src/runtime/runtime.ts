@@ -1,8 +1,15 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { IMAGE_SIGNATURE_REQUESTS, NAMESPACES, PODS, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
+import {
+  IMAGE_SIGNATURE_REQUESTS,
+  NAMESPACES,
+  PODS,
+  type ResourceType,
+  TRUST_POLICIES,
+  TRUST_STORES,
+} from '../api/group.ts';
 import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
-import type { KubernetesObject } from '../api/object.ts';
+import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import type { TrustPolicy } from '../api/trust-policy.ts';
 import type { TrustStore } from '../api/trust-store.ts';
 import { createSignerPlugin } from '../aws/index.ts';
@@ -28,7 +35,7 @@ import {
 } from '../kubernetes/index.ts';
 import { createRevocationChecker, createTimestampVerifier } from '../notary/index.ts';
 import { chainCredentials } from '../oci/index.ts';
-import type { Metrics } from '../reporting/index.ts';
+import { imageFields, type LoggedImage, type LoggedObject, type Metrics, setLogLevel } from '../reporting/index.ts';
 import {
   createPolicySet,
   ImageVerifier,
@@ -42,6 +49,7 @@ import {
 import { USER_AGENT } from '../version.ts';
 import { type ProjectedPod, projectPod, WorkloadIndex } from '../workloads/index.ts';
 import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
+import type { Observation } from './observation.ts';
 import { isWorthAReconcile, pickMetadata, withoutManagedFields } from './projections.ts';
 import { createServices } from './services.ts';
 import { settled, until } from './start-order.ts';
@@ -57,6 +65,7 @@ export interface RuntimeOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly client: KubernetesClient;
   readonly status: StatusWriter;
   readonly watch: Watch;
@@ -73,12 +82,12 @@ export interface Runtime {
  * the indexes; timers and the sweep queue keys again.
  */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { config, logger, metrics, client, status } = options;
+  const { config, logger, metrics, observation, client, status } = options;
   const clock = systemClock;
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const services = await createServices({ config, metrics, logger });
+  const services = await createServices({ config, metrics, observation, logger });
   const { settings, signerService, registries } = services;
 
   const verdicts = new VerdictStore();
@@ -99,8 +108,12 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
     },
     onChecked: (result) => metrics.revocationCheck(result),
+    onLookup: (isHit) => metrics.cacheLookup('revocation-status', isHit),
   });
-  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger, {
+    onRequest: observation.certificateServiceRequest,
+    onLookup: (isHit) => metrics.cacheLookup('revocation-answer', isHit),
+  });
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
@@ -111,10 +124,13 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
     signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+    onLookup: (cache, isHit) => metrics.cacheLookup(cache, isHit),
+    around: (key, run) => observation.verification(key, run),
   });
 
   const queue = (
     name: string,
+    about: (key: string) => LoggedObject | LoggedImage,
     reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
     laneOf?: (key: string) => string,
   ): WorkQueue =>
@@ -123,12 +139,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
-      reconcile,
-      onResult: ({ key, error, durationMs }) => {
-        metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
-        if (error !== undefined && !options.signal.aborted)
-          logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
-      },
+      reconcile: (key, signal) => observation.reconcile(name, about(key), () => reconcile(key, signal)),
+      onResult: (result) => observation.reconciled(name, about(result.key), result, options.signal.aborted),
     });
 
   const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
@@ -262,7 +274,6 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       pullCredentials.forget(key);
       countAnew(verdict?.statement);
     },
-    onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
   });
   const podController = new PodController({
     context,
@@ -273,20 +284,24 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     metrics,
   });
 
-  const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
-  const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
+  const storeQueue = queue('trust-store', objectsOf(TRUST_STORES), (key, signal) =>
+    storeController.reconcile(key, signal),
+  );
+  const policyQueue = queue('trust-policy', objectsOf(TRUST_POLICIES), (key) => policyController.reconcile(key));
   const requestQueue = queue(
     'image-signature-request',
+    objectsOf(IMAGE_SIGNATURE_REQUESTS),
     (key, signal) => requestController.reconcile(key, signal),
     // Most requests name images of one registry.
     (key) => registryOf(requests.get(key)?.spec.images[0]),
   );
   const imageQueue = queue(
     'image',
+    imageFields,
     (key, signal) => imageController.reconcile(key, signal),
     (key) => referenceOf(key).registry,
   );
-  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
+  const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal));
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,
@@ -300,14 +315,20 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     for (const pod of workloads.podsOf(key)) podQueue.add(pod);
     countAnew(now.statement);
     countAnew(before?.statement);
+    observation.verdictChanged(key, now, before);
   });
   metrics.observe({
-    queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
+    queues: () =>
+      Object.entries(queues).map(([name, { depth, running, delayed }]) => ({ queue: name, depth, running, delayed })),
+    eventsDropped: () => events.dropped,
     sweepLagMs: () => sweep.lagMs(),
     verdicts: () => verdicts.entries(),
   });
 
+  const applyLogLevel = (): void => setLogLevel(logger, settings.current().logLevel ?? config.logLevel);
+  applyLogLevel();
   settings.start((now, before) => {
+    applyLogLevel();
     // What was listed at another place says nothing of this one.
     for (const key of workloads.images()) {
       if (!isMovedBy(key, before.mirrors, now.mirrors)) continue;
@@ -341,4 +362,9 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       await events.flush(config.shutdownTimeoutMs);
     },
   };
+}
+
+/** What a line about a key of a resource's queue says. */
+function objectsOf({ plural }: ResourceType): (key: ObjectKey) => LoggedObject {
+  return (key) => ({ resource: plural, object: key });
 }

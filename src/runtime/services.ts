@@ -5,6 +5,7 @@ import type { RegistryClients } from '../controllers/registry-access.ts';
 import { createRegistryClients } from '../controllers/registry-clients.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
+import type { Observation } from './observation.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
@@ -18,9 +19,10 @@ export interface Services {
 export async function createServices(options: {
   readonly config: Config;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly logger: Logger;
 }): Promise<Services> {
-  const { config, metrics, logger } = options;
+  const { config, metrics, observation, logger } = options;
   const settings = new WatchedFile({
     path: config.configFile,
     fallback: NO_SETTINGS,
@@ -31,7 +33,7 @@ export async function createServices(options: {
   const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
-    onRequest: (request) => metrics.awsRequest(request.service, request.operation, request.result),
+    onRequest: observation.awsRequest,
   };
   const signerService = new SignerService({
     ...aws,
@@ -44,7 +46,8 @@ export async function createServices(options: {
   });
   const registries = await createRegistryClients({
     config,
-    metrics,
+    onRequest: observation.registryRequest,
+    onTokenLookup: (isHit) => metrics.cacheLookup('token', isHit),
     logger,
     ecr,
     mirrors: () => settings.current().mirrors,

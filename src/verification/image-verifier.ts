@@ -27,6 +27,8 @@ export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
   /** For one verification with all its requests, milliseconds, at most MAX_VERIFY_MS; the default too. */
   readonly timeoutMs?: number;
+  /** Runs each verification: for what is told of them. */
+  readonly around?: (key: ImageKey, run: () => Promise<ImageEvaluation>) => Promise<ImageEvaluation>;
 }
 
 export interface VerifyRequest extends JudgeRequest {
@@ -71,10 +73,13 @@ export class ImageVerifier {
    */
   verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
     const startedAt = performance.now();
-    return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => ({
-      ...(await this.#verify(request, deadline.signal)),
-      startedAt,
-    }));
+    const run = (): Promise<ImageEvaluation> =>
+      withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => ({
+        ...(await this.#verify(request, deadline.signal)),
+        startedAt,
+      }));
+    const { reference } = request;
+    return this.#options.around?.(imageKey(repositoryName(reference), reference.digest), run) ?? run();
   }
 
   async #verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {

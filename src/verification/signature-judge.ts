@@ -36,6 +36,8 @@ export interface SignatureJudgeOptions {
   readonly keptListMaxAgeMs: number;
   /** Bytes of envelopes kept in memory. */
   readonly signatureCacheBytes: number;
+  /** Told whether what was looked for was there: a list is looked for where a kept one would do. */
+  readonly onLookup?: (cache: 'signature' | 'list', isHit: boolean) => void;
 }
 
 /** How the signatures of an image are to be read. */
@@ -102,7 +104,10 @@ export class SignatureJudge {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept') return kept;
+    if (request.list === 'kept') {
+      this.#options.onLookup?.('list', kept !== undefined);
+      if (kept !== undefined) return kept;
+    }
     const now = this.#options.clock().getTime();
     try {
       const subject = known ?? kept?.subject ?? (await client.resolve(reference, signal));
@@ -221,6 +226,7 @@ export class SignatureJudge {
   ): Promise<SignatureArtifact> {
     const repository = repositoryName(request.reference);
     const kept = this.#signatures.get(repository, signature.digest);
+    this.#options.onLookup?.('signature', kept !== undefined);
     if (kept !== undefined) {
       await beforeEnvelope(kept.envelope.byteLength);
       return kept;
