@@ -17,7 +17,7 @@ function faultsOf({ name, type, help, labels = {} }: DefinedMetric): string[] {
     ...(/_(?:milli|micro|nano)?seconds_|_(?:ms|millis\w*|minutes|hours|days|kb|mb|kib|mib|percent)(?:_|$)/.test(name)
       ? ['expected a base unit, at the end']
       : []),
-    ...(/(?:duration|age|lag|delay|wait|timestamp)(?:_|$)/.test(name) && !/_(?:seconds|max_seconds)$/.test(name)
+    ...(/_(?:duration|age|lag|delay|wait|timestamp)(?:_|$)/.test(name) && !/_(?:seconds|max_seconds)$/.test(name)
       ? ['expected seconds at the end of what tells a time']
       : []),
     ...(type === 'histogram' && !name.endsWith('_seconds') ? ['expected seconds of a histogram'] : []),
