@@ -1,5 +1,5 @@
 import { type Config, ConfigError, parseConfig } from '../config.ts';
-import { clusterOf, loadKubeConfig } from '../kubernetes/index.ts';
+import { clusterOf, loadKubeConfig, ownNamespace } from '../kubernetes/index.ts';
 import { SealwatchOperator } from '../operator.ts';
 import { createLogger, Metrics } from '../reporting/index.ts';
 import { openTracing, TracingError } from '../tracing/index.ts';
@@ -24,7 +24,9 @@ async function run(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
   process.on('unhandledRejection', (error) =>
     logger.error({ err: error }, 'a rejection was not handled; this is a bug, please report it'),
   );
-  const operator = new SealwatchOperator(config, logger, kubeConfig, { metrics, tracing });
+  const leaseNamespace = config.leaseNamespace ?? (await ownNamespace(kubeConfig));
+  const elected = leaseNamespace === undefined ? config : { ...config, leaseNamespace };
+  const operator = new SealwatchOperator(elected, logger, kubeConfig, { metrics, tracing });
   const stop = async (): Promise<void> => {
     await operator.shutdown();
     await tracing.close();

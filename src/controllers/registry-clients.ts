@@ -17,7 +17,7 @@ import {
   type RegistrySessionOptions,
 } from '../oci/index.ts';
 import { WatchedFile } from '../settings/index.ts';
-import { checkCABundle, DispatcherPool, HostLimiter } from '../transport/index.ts';
+import { checkCABundle, DispatcherPool, HostLimiter, type WriteFence } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
 import type { RegistryClients } from './registry-access.ts';
 
@@ -34,6 +34,7 @@ export interface RegistryClientsOptions {
   readonly logger: Logger;
   readonly ecr: EcrAuthorization;
   readonly mirrors: () => Mirrors;
+  readonly fence?: WriteFence;
 }
 
 /**
@@ -44,7 +45,7 @@ export interface RegistryClientsOptions {
 export async function createRegistryClients(
   options: RegistryClientsOptions,
 ): Promise<RegistryClients & { readonly close: () => Promise<void> }> {
-  const { config, ecr, mirrors, onRequest } = options;
+  const { config, ecr, mirrors, onRequest, fence } = options;
   const operatorCA = new WatchedFile<string | undefined>({
     path: config.registryCAFile,
     fallback: undefined,
@@ -74,6 +75,7 @@ export async function createRegistryClients(
       timeoutMs: config.requestTimeoutMs,
       limiter,
       mirrors,
+      ...(fence === undefined ? {} : { fence }),
       ...(onRequest === undefined ? {} : { onRequest }),
     });
   return {

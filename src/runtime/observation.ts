@@ -7,6 +7,7 @@ import type { RegistrySessionOptions } from '../oci/index.ts';
 import type { HttpFetchOptions } from '../pki/index.ts';
 import { imageFields, type LoggedImage, type LoggedObject, type Metrics } from '../reporting/index.ts';
 import type { Tracing } from '../tracing/index.ts';
+import { NotLeaderError } from '../transport/index.ts';
 import type { ImageEvaluation, ImageKey } from '../verification/index.ts';
 
 type HookOf<T extends { readonly onRequest?: unknown }> = NonNullable<T['onRequest']>;
@@ -21,6 +22,8 @@ export interface ObservationOptions {
 const WRITES: ReadonlySet<string> = new Set(['create', 'patch', 'delete']);
 /** Written in the background, after the reconcile that they are of. */
 const EVENTS = 'events';
+/** Renewed every few seconds, for ever. */
+const LEASES = 'leases';
 
 /** Tells what is done to metrics, to traces and, at the levels debug and trace, to the log. */
 export class Observation {
@@ -78,7 +81,7 @@ export class Observation {
     const { metrics, tracing, logger } = this.#options;
     const { operation, resource, status, durationMs } = request;
     metrics.kubernetesRequest(request);
-    if (WRITES.has(operation)) {
+    if (WRITES.has(operation) && resource !== LEASES) {
       tracing.exchange({
         name: `kubernetes ${operation} ${resource}`,
         ...(resource === EVENTS ? { isRoot: true } : {}),
@@ -117,7 +120,8 @@ export class Observation {
     metrics.reconciled(controller, error === undefined ? 'success' : 'error', { waitedMs, durationMs });
     const fields = { controller, ...about, waitedMs, durationMs };
     if (error === undefined) logger.debug(fields, 'reconciled');
-    else if (!isStopping) logger.error({ err: error, ...fields, retryAfterMs }, 'reconcile failed; it is tried again');
+    else if (!isStopping && !(error instanceof NotLeaderError))
+      logger.error({ err: error, ...fields, retryAfterMs }, 'reconcile failed; it is tried again');
   }
 
   /** Runs the verification of one image. */

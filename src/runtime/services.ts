@@ -3,13 +3,16 @@ import { type AwsOptions, ecrCredentials, SignerService } from '../aws/index.ts'
 import type { Config } from '../config.ts';
 import type { RegistryClients } from '../controllers/registry-access.ts';
 import { createRegistryClients } from '../controllers/registry-clients.ts';
-import type { Metrics } from '../reporting/index.ts';
+import { type Metrics, setLogLevel } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
+import type { WriteFence } from '../transport/index.ts';
 import type { Observation } from './observation.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
-  readonly settings: WatchedFile<Settings>;
+  readonly settings: Pick<WatchedFile<Settings>, 'current'>;
+  /** Has one told when the file changes: whoever leads; undefined: nobody. It is read all the time. */
+  readonly onSettings: (tell: ((now: Settings, before: Settings) => void) | undefined) => void;
   readonly signerService: SignerService;
   readonly registries: RegistryClients;
   readonly close: () => Promise<void>;
@@ -21,8 +24,9 @@ export async function createServices(options: {
   readonly metrics: Metrics;
   readonly observation: Observation;
   readonly logger: Logger;
+  readonly fence: WriteFence;
 }): Promise<Services> {
-  const { config, metrics, observation, logger } = options;
+  const { config, metrics, observation, logger, fence } = options;
   const settings = new WatchedFile({
     path: config.configFile,
     fallback: NO_SETTINGS,
@@ -30,6 +34,14 @@ export async function createServices(options: {
     what: 'the configuration',
   });
   await settings.load();
+  let tell: ((now: Settings, before: Settings) => void) | undefined;
+  // A standby's log is looked into as well.
+  const applyLogLevel = (): void => setLogLevel(logger, settings.current().logLevel ?? config.logLevel);
+  applyLogLevel();
+  settings.start((now, before) => {
+    applyLogLevel();
+    tell?.(now, before);
+  }, logger);
   const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
@@ -37,6 +49,7 @@ export async function createServices(options: {
   };
   const signerService = new SignerService({
     ...aws,
+    fence,
     endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
   const ecr = ecrCredentials({
@@ -51,13 +64,18 @@ export async function createServices(options: {
     logger,
     ecr,
     mirrors: () => settings.current().mirrors,
+    fence,
   });
 
   return {
     settings,
+    onSettings: (listener) => {
+      tell = listener;
+    },
     signerService,
     registries,
     close: async () => {
+      settings.stop();
       signerService.close();
       ecr.close();
       await registries.close();

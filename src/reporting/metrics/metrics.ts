@@ -57,6 +57,17 @@ export class Metrics {
     this.#work.observeWatches(watches);
   }
 
+  /** Whether this replica leads. */
+  leads(isLeader: boolean): void {
+    this.#process.leads(isLeader);
+  }
+
+  /** Tells nothing of verdicts and queues any more: a standby's would be old, and told twice. */
+  standby(): void {
+    this.#observed = undefined;
+    this.#pods.forgetAll();
+  }
+
   setPod(key: ObjectKey, report: PodReport): void {
     this.#pods.setPod(key, report);
   }

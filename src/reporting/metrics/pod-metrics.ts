@@ -98,6 +98,10 @@ export class PodMetrics {
     this.#pods.delete(key);
   }
 
+  forgetAll(): void {
+    this.#pods.clear();
+  }
+
   /** Counts first, labels once: setting a series costs ten times what counting does. */
   #byNamespace(): Iterable<{ readonly namespace: string; readonly counts: ReadonlyMap<string, number> }> {
     const namespaces = new Map<string, Map<string, number>>();

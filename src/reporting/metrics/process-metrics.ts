@@ -10,6 +10,7 @@ export class ProcessMetrics {
   readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #delay: Delay = { p99: 0, max: 0, maxSinceStart: 0 };
   readonly #spans;
+  readonly #leader;
 
   constructor(set: MetricSet) {
     set
@@ -38,6 +39,10 @@ export class ProcessMetrics {
       },
       (gauge) => gauge.set(this.#delay.maxSinceStart),
     );
+    this.#leader = set.gauge({
+      name: 'sealwatch_leader',
+      help: '1 for the replica that leads: it alone writes, and tells of verdicts',
+    });
     this.#spans = set.counter({
       name: 'sealwatch_trace_spans_total',
       help: 'Spans of traces, with --tracing: what ended and was neither exported nor failed waits, or was dropped',
@@ -54,6 +59,10 @@ export class ProcessMetrics {
       maxSinceStart: Math.max(this.#delay.maxSinceStart, max),
     };
     this.#histogram.reset();
+  }
+
+  leads(isLeader: boolean): void {
+    this.#leader.set(isLeader ? 1 : 0);
   }
 
   spans(outcome: 'ended' | 'exported' | 'failed', count: number): void {

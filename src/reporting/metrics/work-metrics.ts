@@ -20,6 +20,7 @@ export interface WatchReport {
   readonly lists: number;
   readonly watches: number;
   readonly events: number;
+  readonly garbageLines: number;
 }
 
 /** What the work is read from at a scrape. */
@@ -39,6 +40,7 @@ export class WorkMetrics {
     const queue = { what: QUEUES.join(', '), values: QUEUES.length };
     const depths = (name: string, help: string, read: (state: QueueState) => number): void => {
       set.gauge({ name, help, labels: { queue } }, (gauge) => {
+        gauge.reset();
         for (const state of observed()?.queues() ?? []) gauge.set({ queue: state.queue }, read(state));
       });
     };
@@ -83,6 +85,11 @@ export class WorkMetrics {
     counts('sealwatch_watch_lists_total', 'Complete lists of a resource', ({ lists }) => lists);
     counts('sealwatch_watch_opened_total', 'Watches that the API server accepted', ({ watches }) => watches);
     counts('sealwatch_watch_events_total', 'Events of watches, bookmarks apart', ({ events }) => events);
+    counts(
+      'sealwatch_watch_garbage_lines_total',
+      'Lines of a watch that were no event: each led to a list',
+      ({ garbageLines }) => garbageLines,
+    );
     set.counter(
       {
         name: 'sealwatch_events_dropped_total',

@@ -169,7 +169,7 @@ describe('what is read at a scrape', () => {
 
   it('is every watch of a resource: one that is well hides none that is not', async () => {
     const metrics = new Metrics();
-    const counts = { lists: 1, watches: 2, events: 3 };
+    const counts = { lists: 1, watches: 2, events: 3, garbageLines: 4 };
     metrics.observeWatches(() => [
       { resource: 'pods', phase: 'Degraded', ...counts },
       { resource: 'pods', phase: 'Watching', ...counts },
@@ -183,8 +183,31 @@ describe('what is read at a scrape', () => {
       'sealwatch_watch_lists_total{resource="pods"} 2',
       'sealwatch_watch_opened_total{resource="pods"} 4',
       'sealwatch_watch_events_total{resource="pods"} 6',
+      'sealwatch_watch_garbage_lines_total{resource="pods"} 8',
     ])
       expect(text).toContain(`${line}\n`);
+  });
+
+  it('is nothing of verdicts and queues on a standby, and that it is one', async () => {
+    const metrics = new Metrics();
+    metrics.observe({
+      ...NOTHING_OBSERVED,
+      queues: () => [{ queue: 'pod', depth: 3, running: 2, delayed: 7 }],
+      sweepLagMs: () => 9_000,
+    });
+    metrics.setPod('n/p', podWith(1));
+    metrics.leads(true);
+    const leading = await metrics.text();
+    metrics.leads(false);
+    metrics.standby();
+    const standing = await metrics.text();
+    const told = (text: string): readonly number[] =>
+      ['sealwatch_queue_depth', 'sealwatch_running_containers', 'sealwatch_flagged_container_info'].map(
+        (name) => series(text, name).length,
+      );
+    expect([told(leading), series(leading, 'sealwatch_leader')]).toEqual([[1, 1, 1], ['sealwatch_leader 1']]);
+    expect([told(standing), series(standing, 'sealwatch_leader')]).toEqual([[0, 0, 0], ['sealwatch_leader 0']]);
+    expect(standing).toContain('sealwatch_revocation_sweep_lag_seconds 0\n');
   });
 
   it('is the longest delay of the event loop, since the last scrape and since the start', async () => {
