@@ -6,7 +6,7 @@ export { type Attributes, type Exchange, NO_TRACING, type Tracing } from './trac
 export { TracingError } from './variables.ts';
 
 /**
- * Opens what traces are told through. Nothing of OpenTelemetry is loaded unless it is wanted.
+ * Opens what traces are told through. Nothing of OpenTelemetry's SDK is loaded unless it is wanted.
  * @throws TracingError when one of its variables has no value that can be used
  */
 export async function openTracing(isWanted: boolean, options: OpenTelemetryOptions): Promise<Tracing> {

@@ -125,10 +125,10 @@ it('the level of the log follows the configuration file, and lines say what they
 
 it('queues, requests, caches and watches are told of in the metrics', async () => {
   const text = (await scenario.operator.fetch('/metrics')).text;
-  for (const line of [
+  const expected = [
     /^sealwatch_queue_wait_seconds_count\{queue="image-signature-request"\} [1-9]/m,
     /^sealwatch_cache_lookups_total\{cache="signature",result="(?:hit|miss)"\} [1-9]/m,
-    /^sealwatch_cache_lookups_total\{cache="revocation-status",result="hit"\} [1-9]/m,
+    /^sealwatch_cache_lookups_total\{cache="revocation-status",result="(?:hit|miss)"\} [1-9]/m,
     /^sealwatch_registry_request_duration_seconds_count\{operation="referrers"\} [1-9]/m,
     /^sealwatch_aws_request_duration_seconds_count\{service="signer",operation="SignPayload"\} [1-9]/m,
     /^sealwatch_kubernetes_request_duration_seconds_count\{operation="patch"\} [1-9]/m,
@@ -137,8 +137,8 @@ it('queues, requests, caches and watches are told of in the metrics', async () =
     /^sealwatch_verifications_total\{verdict="Trusted"\} [1-9]/m,
     /^sealwatch_event_loop_delay_since_start_max_seconds 0?\.?\d/m,
     /^sealwatch_events_dropped_total 0$/m,
-  ])
-    expect(text).toMatch(line);
+  ];
+  expect(expected.filter((line) => !line.test(text))).toEqual([]);
 });
 
 it('a collector that takes what comes and answers nothing holds up neither a verdict nor the end', async () => {
