@@ -48,6 +48,12 @@ const CLIENT_ID = 'sealwatch';
 export class TokenStore {
   readonly #tokens = new Map<string, Token>();
   readonly #flights = new Map<string, Promise<Token>>();
+  readonly #onLookup: (isHit: boolean) => void;
+
+  /** @param onLookup told whether a token was there, of each that was asked for */
+  constructor(onLookup: (isHit: boolean) => void = () => undefined) {
+    this.#onLookup = onLookup;
+  }
 
   /**
    * @param refused the header that the registry did not take any more; another that came meanwhile will do
@@ -62,8 +68,9 @@ export class TokenStore {
   ): Promise<Authorization> {
     const key = keyOf(request);
     const kept = this.#tokens.get(key);
-    if (kept !== undefined && kept.header !== refused && kept.expiresAt > performance.now())
-      return { header: kept.header, kept: true };
+    const isUsable = kept !== undefined && kept.header !== refused && kept.expiresAt > performance.now();
+    this.#onLookup(isUsable);
+    if (isUsable) return { header: kept.header, kept: true };
     let flight = this.#flights.get(key);
     if (flight === undefined) {
       flight = this.#fetch(key, request, send).finally(() => this.#flights.delete(key));

@@ -44,6 +44,8 @@ export interface SignatureJudgeOptions {
   readonly signatureCacheBytes: number;
   /** What outlives a restart; default nothing. */
   readonly verdictCache?: VerdictCache;
+  /** Told whether what was looked for was there: a list is looked for where a kept one would do. */
+  readonly onLookup?: (cache: 'signature' | 'list', isHit: boolean) => void;
 }
 
 /** How the signatures of an image are to be read. */
@@ -139,7 +141,11 @@ export class SignatureJudge {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept' && (mayBeByTagAlone || kept.byTagAlone !== true)) return kept;
+    if (request.list === 'kept') {
+      const isEnough = kept !== undefined && (mayBeByTagAlone || kept.byTagAlone !== true);
+      this.#options.onLookup?.('list', isEnough);
+      if (isEnough) return kept;
+    }
     const now = this.#options.clock().getTime();
     const askedAt = performance.now();
     let subject = known ?? kept?.subject;
@@ -283,6 +289,7 @@ export class SignatureJudge {
   ): Promise<SignatureArtifact> {
     const repository = repositoryName(request.reference);
     const kept = this.#signatures.get(repository, signature.digest);
+    this.#options.onLookup?.('signature', kept !== undefined);
     if (kept !== undefined) {
       await beforeEnvelope(kept.envelope.byteLength);
       return kept;

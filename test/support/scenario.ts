@@ -25,6 +25,8 @@ export interface ScenarioOptions {
   readonly isAlone?: false;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** More variables for the operator, read at each start. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
   readonly kubeconfigPath?: string;
   /** A command that runs the operator, as OperatorOptions has it. */
@@ -335,6 +337,7 @@ export async function startScenario(
         env: {
           AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
           AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+          ...options.env,
         },
       });
     const operator = await start();
