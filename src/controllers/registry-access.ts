@@ -31,6 +31,8 @@ export type RegistryAccess =
  * read anew at each reconcile, those of `secretRefs` come first, and the first that the registry takes serves.
  * The operator's own credentials serve besides only where `mayUseOperators` holds: where the request only reads, or
  * where a signing grant covers the repository. Else a tenant's key could be used to push with the platform's power.
+ * With a CA of the request's own, those of the operator's file do not serve: whoever has that CA's key could have them
+ * sent to a host of theirs. ECR's do, for its hosts are never trusted by such a CA.
  * Whoever calls has made sure that a grant covers `registry.assumeRoleArn`.
  */
 export async function registryAccess(
@@ -70,7 +72,8 @@ export async function registryAccess(
       providers.push(clients.ecrCredentialsAs({ roleArn: registry.assumeRoleArn, publicRegistry: 'authenticated' }));
     }
     const ca = await caBundle(request, kubernetes, signal);
-    const credentials = chainCredentials(...providers, ...publicPush, operators);
+    const own = ca !== undefined && mayUseOperators ? clients.ecrCredentialsAs({}) : operators;
+    const credentials = chainCredentials(...providers, ...publicPush, own);
     return { kind: 'access', client: clients.withCredentials(credentials, ca, namespace) };
   } catch (error) {
     if (error instanceof Missing) return { kind: 'refused', reason: error.reason, message: error.message };
