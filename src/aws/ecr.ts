@@ -1,9 +1,9 @@
+import { untilAborted } from '../transport/index.ts';
 import type { AwsOptions } from './aws-options.ts';
 import { baseCredentials } from './credentials.ts';
 import { type EcrApi, ecrApi } from './ecr-api.ts';
 import { type EcrHost, parseEcrHost } from './ecr-host.ts';
 import { type AuthorizationToken, RefreshedToken } from './ecr-token.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** Hosts are named by tenants: more regions and roles than this are forgotten, the one first that was not used longest. */
 const MAX_IDENTITIES = 64;

@@ -5,3 +5,4 @@ export { checkCABundle, DispatcherPool } from './dispatcher-pool.ts';
 export { HostBusyError, HostLimiter, type HostLimiterOptions } from './host-limiter.ts';
 export { printable } from './printable.ts';
 export { readBounded, TooLargeError } from './read-bounded.ts';
+export { untilAborted } from './until-aborted.ts';
