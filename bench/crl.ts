@@ -3,6 +3,7 @@ import { parseCertificate } from '../src/notary/index.ts';
 import { readCrl } from '../src/notary/revocation/crl.ts';
 import { type Authority, createChain } from '../test/support/pki.ts';
 import { encodeCrl } from '../test/support/revocation-data.ts';
+import type { Bench } from './frame.ts';
 
 const SIZE = 32 * 1024 * 1024;
 
@@ -51,40 +52,41 @@ function largeCrl(issuer: Authority, last: Uint8Array): { readonly der: Buffer; 
   return { der: sequence(Buffer.concat([tbs, algorithm, bits])), entries: list.length };
 }
 
-function measure<T>(what: string, run: () => T): T {
-  // Twice: buffers are freed by the collection after the one that finds them.
-  globalThis.gc?.();
-  globalThis.gc?.();
-  const before = process.memoryUsage();
+function measure<T>(run: () => T): { readonly result: T; readonly ms: number } {
   const started = performance.now();
-  const kept = run();
-  const ms = performance.now() - started;
-  globalThis.gc?.();
-  const after = process.memoryUsage();
-  const grown = (after.heapUsed - before.heapUsed + after.external - before.external) / 1024 / 1024;
-  console.log(`${what}: ${ms.toFixed(1)} ms, ${grown.toFixed(2)} MiB kept`);
-  return kept;
+  const result = run();
+  return { result, ms: performance.now() - started };
 }
 
 /**
  * A CRL as large as it may be (notary.md H4): what reading, verifying and asking it cost in time and memory. The scan
- * over its entries allocates nothing for each, which is what keeps it there. False when an entry is not found.
- * Memory is exact under `node --expose-gc`.
+ * over its entries allocates nothing for each, which is what keeps it there.
  */
-export async function benchCrl(): Promise<boolean> {
-  const chain = await createChain({ length: 2 });
-  const [leaf, root] = chain.certificates;
-  const key = chain.keys[1];
-  if (leaf === undefined || root === undefined || key === undefined) throw new Error('no chain');
-  const authority: Authority = { certificate: root, key };
-  const { serialNumber } = parseCertificate(leaf);
-  const { der, entries } = largeCrl(authority, serialNumber);
-  console.log(`${(der.length / 1024 / 1024).toFixed(1)} MiB, ${entries} entries`);
-  for (let round = 1; round <= 3; round += 1) {
-    const crl = measure(`round ${round}: read and verify`, () => readCrl(der, parseCertificate(root)));
-    const found = measure(`round ${round}: ask for the last of its entries`, () => crl.entriesOf(serialNumber));
-    if (found.length !== 1) return false;
-    measure(`round ${round}: ask once more`, () => crl.entriesOf(serialNumber));
-  }
-  return true;
-}
+export const crl: Bench = {
+  name: 'crl',
+  about: 'reading, verifying and searching a CRL of 32 MiB',
+  run: async ({ runs, say }) => {
+    const chain = await createChain({ length: 2 });
+    const [leaf, root] = chain.certificates;
+    const key = chain.keys[1];
+    if (leaf === undefined || root === undefined || key === undefined) throw new Error('no chain');
+    const { serialNumber } = parseCertificate(leaf);
+    const { der, entries } = largeCrl({ certificate: root, key }, serialNumber);
+    say(`${(der.length / 2 ** 20).toFixed(1)} MiB, ${entries} entries`);
+    const rounds = Array.from({ length: runs }, () => {
+      const read = measure(() => readCrl(der, parseCertificate(root)));
+      const search = measure(() => read.result.entriesOf(serialNumber));
+      return { read, search };
+    });
+    return [
+      { metric: 'CRL of 32 MiB: read and verified', unit: 'ms', values: rounds.map(({ read }) => read.ms) },
+      { metric: 'CRL of 32 MiB: searched for one entry', unit: 'ms', values: rounds.map(({ search }) => search.ms) },
+      {
+        metric: 'CRL of 32 MiB: entries not found',
+        unit: 'entries',
+        values: rounds.map(({ search }) => 1 - search.result.length),
+        target: 0,
+      },
+    ];
+  },
+};

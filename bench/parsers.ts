@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { NotaryError } from '../src/notary/index.ts';
 import { createParsers, type ParserUnderTest } from '../test/support/parser-inputs.ts';
+import type { Bench, Figure } from './frame.ts';
 
 /** An input of a few kilobytes that takes longer is one that an attacker would look for. */
 const MAX_MS = 1000;
@@ -14,31 +15,31 @@ interface Findings {
   readonly unexpected: string[];
 }
 
-/**
- * Feeds every parser of foreign bytes random and structure-aware inputs and prints a table. False when one threw
- * anything but NotaryError, or took longer than a second on one input.
- */
-export async function benchParsers({ inputs }: { readonly inputs: number }): Promise<boolean> {
-  const seed = Date.now() % 2 ** 31;
-  console.log(`parsers: ${inputs} inputs each, seed ${seed}`);
-  const rows: Record<string, Record<string, string | number>> = {};
-  const unexpected: string[] = [];
-  for (const parser of await createParsers()) {
-    const findings = feed(parser, inputs, seed);
-    rows[parser.name] = {
-      inputs,
-      seconds: findings.seconds.toFixed(1),
-      'slowest input': `${findings.slowestMs.toFixed(1)} ms`,
-      accepted: findings.accepted,
-      refused: [...findings.refused].map(([code, count]) => `${code} ${count}`).join(', '),
-      unexpected: findings.unexpected.length,
-    };
-    unexpected.push(...findings.unexpected.map((found) => `${parser.name}: ${found}`));
-  }
-  console.table(rows);
-  for (const found of unexpected.slice(0, 20)) console.error(found);
-  return unexpected.length === 0;
-}
+/** Feeds every parser of foreign bytes random and structure-aware inputs: none may throw anything but NotaryError. */
+export const parsers: Bench = {
+  name: 'parsers',
+  about: 'random and structure-aware inputs for every parser of foreign bytes',
+  run: async ({ inputs, say }) => {
+    const seed = Date.now() % 2 ** 31;
+    say(`${inputs} inputs each, seed ${seed}`);
+    const figures: Figure[] = [];
+    let unexpected = 0;
+    for (const parser of await createParsers()) {
+      const findings = feed(parser, inputs, seed);
+      const refused = [...findings.refused].map(([code, count]) => `${code} ${count}`).join(', ');
+      say(`${parser.name}: ${findings.seconds.toFixed(1)} s, accepted ${findings.accepted}, refused ${refused}`);
+      for (const found of findings.unexpected.slice(0, 20)) say(`${parser.name}: ${found}`);
+      unexpected += findings.unexpected.length;
+      figures.push({
+        metric: `parser ${parser.name}, slowest input`,
+        unit: 'ms',
+        values: [findings.slowestMs],
+        target: MAX_MS,
+      });
+    }
+    return [...figures, { metric: 'inputs that parsers took badly', unit: 'inputs', values: [unexpected], target: 0 }];
+  },
+};
 
 function feed({ parse, inputs }: ParserUnderTest, count: number, seed: number): Findings {
   const findings: Findings = { seconds: 0, slowestMs: 0, accepted: 0, refused: new Map(), unexpected: [] };

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ResourceType } from '../api/group.ts';
+import { NotLeaderError } from '../transport/index.ts';
 import { ApiError, hasStatus } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { pause } from './deadline.ts';
@@ -114,6 +115,15 @@ export class EventRecorder {
     this.#stop.abort(new Error('shutting down'));
   }
 
+  /** Drops what waits, and ends: another replica tells from here on. */
+  async discard(): Promise<void> {
+    clearTimeout(this.#sweep);
+    this.#series.clear();
+    this.#queue.length = 0;
+    this.#stop.abort(new NotLeaderError());
+    await this.#sending;
+  }
+
   #makeRoom(): void {
     const oldest = this.#series.entries().next();
     if (this.#series.size >= MAX_SERIES && !oldest.done) {
@@ -180,6 +190,7 @@ export class EventRecorder {
         await this.#writeOnce(series);
         return true;
       } catch (error) {
+        if (error instanceof NotLeaderError) return false;
         if (attempt === MAX_ATTEMPTS || !isTransient(error)) {
           this.#drop(series, error instanceof Error ? error.message : String(error));
           return false;
@@ -188,7 +199,7 @@ export class EventRecorder {
         await pause(Math.max(asked, RETRY_DELAY_MS * attempt), this.#stop.signal);
       }
     }
-    this.#drop(series, 'shutting down');
+    if (!(this.#stop.signal.reason instanceof NotLeaderError)) this.#drop(series, 'shutting down');
     return false;
   }
 

@@ -1,5 +1,12 @@
 import { type Dispatcher, request } from 'undici';
-import { AddressRefusedError, printable, readBounded, TooLargeError } from '../transport/index.ts';
+import {
+  AddressRefusedError,
+  fencedBody,
+  printable,
+  readBounded,
+  TooLargeError,
+  type WritePass,
+} from '../transport/index.ts';
 import { OciError } from './error.ts';
 import { secretsSent, withoutSecrets } from './sent-secrets.ts';
 
@@ -8,6 +15,8 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** Of a write: asked once more when the bytes leave. */
+  readonly pass?: WritePass;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
@@ -29,10 +38,15 @@ const MAX_RETRY_AFTER_MS = 24 * 60 * 60_000;
 /** One exchange, bounded in bytes and time. @throws OciError Unreachable, Timeout, TooLarge or AddressRefused */
 export async function exchange(input: HttpRequest): Promise<HttpAnswer> {
   try {
+    const { body: bytes = new Uint8Array(), pass } = input;
     const answer = await request(input.url, {
       method: input.method,
-      headers: { ...input.headers, 'accept-encoding': 'identity' },
-      body: input.body ?? null,
+      headers: {
+        ...input.headers,
+        'accept-encoding': 'identity',
+        ...(pass === undefined ? {} : { 'content-length': String(bytes.byteLength) }),
+      },
+      body: pass === undefined ? (input.body ?? null) : fencedBody(bytes, pass),
       signal: input.signal,
       dispatcher: input.dispatcher,
     });

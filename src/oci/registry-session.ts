@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { HostLimiter } from '../transport/index.ts';
+import { ALWAYS_OPEN, HostLimiter, throughFence, type WriteFence, type WritePass } from '../transport/index.ts';
 import {
   authorizationOf,
   type Candidate,
@@ -33,6 +33,8 @@ export interface RegistrySessionOptions {
   readonly mirrors?: () => Mirrors;
   /** For one operation with all its attempts, milliseconds. */
   readonly timeoutMs: number;
+  /** What uploads and deletions ask; default: they are always let through. */
+  readonly fence?: WriteFence;
   /** Told of every exchange. */
   readonly onRequest?: (exchange: {
     readonly registry: string;
@@ -62,6 +64,8 @@ export interface SessionRequest {
 interface TimedRequest extends SessionRequest {
   /** When its time is over, by performance.now(). */
   readonly endsAt: number;
+  /** Where it changes anything. */
+  readonly pass?: WritePass;
 }
 
 /** An answer, and the credentials that it was given to. */
@@ -117,9 +121,16 @@ export class RegistrySession {
    * Sends a request until it is answered, the attempts are used up, or the time is over.
    * @param reference where it goes: a mirror has been put in its place already
    * @returns any answer below 500 except 401 and 429
-   * @throws OciError
+   * @throws OciError; NotLeaderError where the fence holds back what would change anything
    */
   async send(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    if (input.method === 'GET' || input.method === 'HEAD') return this.#attempts(reference, input, signal);
+    return throughFence(this.#options.fence ?? ALWAYS_OPEN, signal, (fenced, pass) =>
+      this.#attempts(reference, { ...input, pass }, fenced),
+    );
+  }
+
+  async #attempts(reference: Reference, input: Omit<TimedRequest, 'endsAt'>, signal: AbortSignal): Promise<HttpAnswer> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
     const endsAt = performance.now() + this.#options.timeoutMs;
     let [attempt, failures] = [0, 0];

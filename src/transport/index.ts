@@ -6,3 +6,11 @@ export { HostBusyError, HostLimiter, type HostLimiterOptions } from './host-limi
 export { printable } from './printable.ts';
 export { readBounded, TooLargeError } from './read-bounded.ts';
 export { untilAborted } from './until-aborted.ts';
+export {
+  ALWAYS_OPEN,
+  fencedBody,
+  NotLeaderError,
+  throughFence,
+  type WriteFence,
+  type WritePass,
+} from './write-fence.ts';

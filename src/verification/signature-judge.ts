@@ -2,6 +2,7 @@ import {
   type Descriptor,
   type FindTrustStore,
   type SignatureOutcome,
+  type VerificationCache,
   type VerificationPlugin,
   type VerifySignatureInput,
   verifySignature,
@@ -30,6 +31,8 @@ export interface SignatureJudgeOptions {
   readonly plugins: readonly VerificationPlugin[];
   readonly checkRevocation: VerifySignatureInput['checkRevocation'];
   readonly verifyTimestamp: VerifySignatureInput['verifyTimestamp'];
+  /** What is known of bytes already, so that a change of policy or store costs no cryptography; default: nothing. */
+  readonly cache?: VerificationCache;
   readonly clock: Clock;
   /** notary.md A7. */
   readonly maxSignatures: number;
@@ -222,6 +225,7 @@ export class SignatureJudge {
       plugins: this.#options.plugins,
       checkRevocation: this.#options.checkRevocation,
       verifyTimestamp: this.#options.verifyTimestamp,
+      ...(this.#options.cache === undefined ? {} : { cache: this.#options.cache }),
       signal,
     });
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { type CommandResult, runKubectl } from './kubectl.ts';
 
-const CRDS = join(import.meta.dirname, '../../crds');
+const ROOT = join(import.meta.dirname, '../..');
+const NAMESPACE = 'sealwatch-system';
 
 const READ_TIMEOUT_MS = 30_000;
 
@@ -25,6 +26,7 @@ interface Kubeconfig {
 /** Uses a control plane: kubectl as its administrator, and kubeconfigs for others. */
 export class ControlPlaneClient {
   readonly address: ControlPlaneAddress;
+  #operatorKubeconfig: Promise<string> | undefined;
   #access: Promise<{ readonly agent: Agent; readonly token: string }> | undefined;
 
   constructor(address: ControlPlaneAddress) {
@@ -104,7 +106,7 @@ export class ControlPlaneClient {
 
   /** Applies crds/ and waits until they are served. */
   async installCrds(): Promise<void> {
-    await this.ok(['apply', '--server-side', '-k', CRDS]);
+    await this.ok(['apply', '--server-side', '-k', join(ROOT, 'crds')]);
     await this.ok(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
   }
 
@@ -117,5 +119,20 @@ export class ControlPlaneClient {
   async kubeconfigFor(token: string): Promise<string> {
     const ca = await readFile(join(this.address.folder, 'certs', 'apiserver.crt'));
     return writeKubeconfig(this.address.folder, { server: this.address.server, ca, token });
+  }
+
+  /**
+   * A kubeconfig of the operator's own ServiceAccount, with exactly the rights of config/rbac: what it may not do in a
+   * cluster, it may not do in a test. Returns its path.
+   */
+  operatorKubeconfig(): Promise<string> {
+    this.#operatorKubeconfig ??= this.#makeOperatorKubeconfig();
+    return this.#operatorKubeconfig;
+  }
+
+  async #makeOperatorKubeconfig(): Promise<string> {
+    await this.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }));
+    await this.ok(['apply', '-k', join(ROOT, 'config/rbac')]);
+    return this.kubeconfigFor(await this.tokenFor(NAMESPACE, 'sealwatch'));
   }
 }

@@ -46,9 +46,10 @@ export async function startEcrScenario(
       .filter((variable) => variable.startsWith('AWS_'))
       .map((variable) => [variable, undefined]),
   );
+  const kubeconfigPath = await plane.operatorKubeconfig();
   const start = () =>
     startOperator({
-      kubeconfigPath: plane.kubeconfigPath,
+      kubeconfigPath,
       args: [
         '--config',
         config,

@@ -23,6 +23,10 @@ export interface ScenarioOptions {
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
+  readonly kubeconfigPath?: string;
+  /** A command that runs the operator, as OperatorOptions has it. */
+  readonly within?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
   readonly grants?: readonly object[];
 }
@@ -300,9 +304,11 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
+    const kubeconfigPath = options.kubeconfigPath ?? (await plane.operatorKubeconfig());
     const start = (): Promise<OperatorProcess> =>
       startOperator({
-        kubeconfigPath: plane.kubeconfigPath,
+        kubeconfigPath,
+        ...(options.within === undefined ? {} : { within: options.within }),
         args: [
           '--config',
           join(folder, 'config.yaml'),

@@ -1,0 +1,356 @@
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { KubernetesObject } from '../api/object.ts';
+import { createSignerPlugin } from '../aws/index.ts';
+import type { Config } from '../config.ts';
+import { createCertificateServices } from '../controllers/certificate-services.ts';
+import type { ControllerContext } from '../controllers/context.ts';
+import { ImageController } from '../controllers/image.ts';
+import { ImageSignatureRequestController } from '../controllers/image-signature-request.ts';
+import { PodController } from '../controllers/pod.ts';
+import { PullCredentials } from '../controllers/pull-credentials.ts';
+import { OPERATOR } from '../controllers/registry-clients.ts';
+import { requestOfSweepUser } from '../controllers/request-names.ts';
+import { TrustPolicyController } from '../controllers/trust-policy.ts';
+import { TrustStoreController } from '../controllers/trust-store.ts';
+import {
+  EventRecorder,
+  type KubernetesClient,
+  type OnChange,
+  OwnerResolver,
+  type ReconcileResult,
+  type StatusWriter,
+  WorkQueue,
+} from '../kubernetes/index.ts';
+
+import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
+import { chainCredentials } from '../oci/index.ts';
+import type { Metrics } from '../reporting/index.ts';
+import { NotLeaderError } from '../transport/index.ts';
+import {
+  createPolicySet,
+  ImageVerifier,
+  type PolicySet,
+  RevocationSweep,
+  referenceOf,
+  systemClock,
+  TrustStoreSet,
+  VerdictStore,
+} from '../verification/index.ts';
+import { USER_AGENT } from '../version.ts';
+import { WorkloadIndex } from '../workloads/index.ts';
+import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
+import { isWorthAReconcile } from './projections.ts';
+import type { Services } from './services.ts';
+import { settled, until } from './start-order.ts';
+import { queueAll, type WatchedResources } from './watch.ts';
+
+/** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
+const COUNTS_DELAY_MS = 1_000;
+/** A status that another writer changed is put right this much later: two operators that disagree must not race. */
+const FOREIGN_STATUS_DELAY_MS = 5_000;
+const SIGNATURE_CACHE_BYTES = 64 * 1024 * 1024;
+
+export interface RuntimeOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly client: KubernetesClient;
+  readonly status: StatusWriter;
+  readonly services: Services;
+  readonly watched: WatchedResources;
+  /** Aborts when the term of leadership ends, or the process. */
+  readonly signal: AbortSignal;
+}
+
+export interface Runtime {
+  /**
+   * Ends every reconcile, the timers and what is told of verdicts; a second time it does nothing more.
+   * @param events `flush`: those that wait are written; `discard`: another replica leads and tells its own
+   */
+  readonly stop: (events: 'flush' | 'discard') => Promise<void>;
+}
+
+/**
+ * Puts the parts together (design.md, "How data flows"): watch events fill indexes and queue keys; controllers read
+ * the indexes; timers and the sweep queue keys again. It lives as long as this replica leads: the watches, and the clients
+ * of registries and AWS, outlive it, and the next one begins with nothing but them.
+ */
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { config, logger, metrics, client, status, services, watched } = options;
+  const clock = systemClock;
+  const events = new EventRecorder({ client, logger, instance: hostname() });
+  const context: ControllerContext = { client, status, events, logger, clock };
+
+  const { settings, signerService, registries } = services;
+
+  const verdicts = new VerdictStore();
+  const trustStores = new TrustStoreSet();
+  const workloads = new WorkloadIndex();
+  let policySet: PolicySet = createPolicySet([]);
+
+  const sweep = new RevocationSweep({
+    source: signerService,
+    clock,
+    intervalMs: config.sweepIntervalMs,
+    concurrency: 4,
+    onChange: (users) => {
+      for (const user of users) {
+        const request = requestOfSweepUser(user);
+        if (request === undefined) imageQueue.add(user);
+        else requestQueue.add(request);
+      }
+    },
+    onChecked: (result) => metrics.revocationCheck(result),
+  });
+  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const cache = createVerificationCache();
+  const verifier = new ImageVerifier({
+    policies: () => policySet,
+    findTrustStore: trustStores.find,
+    plugins: [createSignerPlugin(sweep)],
+    checkRevocation: createRevocationChecker(checkChainRevocation),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation, signedBy: cache.isSignedBy }),
+    cache,
+    clock,
+    maxSignatures: config.maxSignatures,
+    keptListMaxAgeMs: 2 * config.verifyIntervalMs,
+    signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+  });
+
+  const queue = (
+    name: string,
+    reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
+    laneOf?: (key: string) => string,
+  ): WorkQueue =>
+    new WorkQueue({
+      ...(laneOf === undefined ? {} : { laneOf }),
+      concurrency: config.concurrency,
+      baseDelayMs: 500,
+      maxDelayMs: 5 * 60_000,
+      reconcile,
+      onResult: ({ key, error, durationMs }) => {
+        metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
+        if (error !== undefined && !options.signal.aborted && !(error instanceof NotLeaderError))
+          logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
+      },
+    });
+
+  const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
+    return (key, old, now) => {
+      if (old !== undefined && old.metadata.uid !== now?.metadata.uid) status.forget(old);
+      if (old !== undefined && now !== undefined && !isWorthAReconcile(old, now)) {
+        if (!status.isAsWanted(now)) to().addAfter(key, FOREIGN_STATUS_DELAY_MS);
+        return;
+      }
+      also?.();
+      to().add(key);
+    };
+  };
+  /** The counts in the status of the TrustPolicy that a statement (`policy/statement`) is of. */
+  const countAnew = (statement: string | undefined): void => {
+    if (statement === undefined) return;
+    policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
+  };
+  const reevaluateAll = (): void => {
+    for (const key of workloads.images()) imageQueue.add(key);
+    for (const key of requests.keys()) requestQueue.add(key);
+    for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
+  };
+
+  const [stores, policies] = [watched.stores.store, watched.policies.store];
+  const [requests, pods] = [watched.requests.store, watched.pods.store];
+  const namespaces = watched.namespaces.store;
+  const listen = (): Promise<unknown> => {
+    const { signal } = options;
+    return Promise.all([
+      watched.stores.listen(
+        onlyWhatMatters(
+          () => storeQueue,
+          () => queueAll(stores, storeQueue),
+        ),
+        signal,
+      ),
+      watched.policies.listen(
+        onlyWhatMatters(
+          () => policyQueue,
+          () => {
+            // The index is not changed yet while it tells: read it once the handler is done.
+            queueMicrotask(() => {
+              policySet = createPolicySet(policies.values(), policySet);
+              queueAll(policies, policyQueue);
+              reevaluateAll();
+            });
+          },
+        ),
+        signal,
+      ),
+      watched.requests.listen(
+        onlyWhatMatters(() => requestQueue),
+        signal,
+      ),
+      watched.pods.listen((key, _old, now) => {
+        const before = imagesOfPod(key, workloads);
+        const { changedImages } = workloads.update(key, now);
+        for (const image of changedImages) imageQueue.add(image);
+        const after = imagesOfPod(key, workloads);
+        if (before.join() !== after.join()) {
+          for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
+        }
+        podQueue.add(key);
+      }, signal),
+    ]);
+  };
+
+  const storeController = new TrustStoreController({
+    context,
+    stores,
+    inForce: trustStores,
+    refreshMs: config.trustStoreRefreshMs,
+    onChange: reevaluateAll,
+  });
+  const policyController = new TrustPolicyController({
+    context,
+    policies,
+    policySet: () => policySet,
+    trustStores,
+    verdicts,
+    imagesByPod: () => imagesByPod(pods, workloads),
+    storesLoaded: () => watched.stores.reflectors.every(({ hasSynced }) => hasSynced) && storesSettled(),
+  });
+  const requestController = new ImageSignatureRequestController({
+    context,
+    requests,
+    namespaceLabels: (name) => {
+      const namespace = namespaces.get(name);
+      return namespace === undefined ? undefined : (namespace.metadata.labels ?? {});
+    },
+    verifier,
+    verdicts,
+    sweep,
+    registries,
+    signerService,
+    grants: () => settings.current().grants,
+    signingAgent: USER_AGENT,
+    findTrustStore: trustStores.find,
+    timestampRequester,
+    runningReferences: (key) => workloads.referencesOf(key),
+    onReleased: (key) => imageQueue.add(key),
+  });
+  const pullCredentials = new PullCredentials({
+    allowed: config.pullSecrets,
+    kubernetes: client,
+    podsOf: (key) => workloads.podsOf(key),
+    pods,
+  });
+  const imageController = new ImageController({
+    verifier,
+    verdicts,
+    sweep,
+    clientOf: (key) =>
+      config.pullSecrets === 'none'
+        ? registries.operator
+        : registries.withCredentials(
+            chainCredentials(registries.operatorCredentials, pullCredentials.of(key)),
+            undefined,
+            OPERATOR,
+          ),
+    refusalHint: (key) => pullCredentials.hint(key),
+    clock,
+    verifyIntervalMs: config.verifyIntervalMs,
+    runningReferences: (key) => workloads.referencesOf(key),
+    isRunning: (key) => workloads.podsOf(key).length > 0,
+    isRequested: (key) => requestController.requestsOf(key).length > 0,
+    onForgotten: (key, verdict) => {
+      pullCredentials.forget(key);
+      countAnew(verdict?.statement);
+    },
+    onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
+  });
+  const podController = new PodController({
+    context,
+    pods,
+    workloads,
+    verdicts,
+    owners: new OwnerResolver(client),
+    metrics,
+  });
+
+  const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
+  const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
+  const requestQueue = queue(
+    'image-signature-request',
+    (key, signal) => requestController.reconcile(key, signal),
+    // Most requests name images of one registry.
+    (key) => registryOf(requests.get(key)?.spec.images[0]),
+  );
+  const imageQueue = queue(
+    'image',
+    (key, signal) => imageController.reconcile(key, signal),
+    (key) => referenceOf(key).registry,
+  );
+  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
+  const queues = {
+    'trust-store': storeQueue,
+    'trust-policy': policyQueue,
+    'image-signature-request': requestQueue,
+    image: imageQueue,
+    pod: podQueue,
+  };
+  const storesSettled = (): boolean => storeQueue.depth === 0 && storeQueue.running === 0;
+
+  verdicts.onChange((key, now, before) => {
+    for (const pod of workloads.podsOf(key)) podQueue.add(pod);
+    countAnew(now.statement);
+    countAnew(before?.statement);
+  });
+  metrics.observe({
+    queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
+    sweepLagMs: () => sweep.lagMs(),
+    eventsDropped: () => events.dropped,
+    verdicts: () => verdicts.entries(),
+  });
+
+  services.onSettings((now, before) => {
+    // What was listed at another place says nothing of this one.
+    for (const key of workloads.images()) {
+      if (!isMovedBy(key, before.mirrors, now.mirrors)) continue;
+      verifier.forget(key);
+      imageQueue.add(key);
+    }
+    queueAll(requests, requestQueue);
+  });
+
+  // Policies and stores come first: a verdict made without them would be told, and taken back a moment later.
+  const begin = async (): Promise<void> => {
+    const told = listen();
+    storeQueue.start();
+    await settled([...watched.stores.reflectors, ...watched.policies.reflectors], options.signal);
+    await told;
+    await until(() => storesSettled() || options.signal.aborted);
+    policyQueue.start();
+    imageQueue.start();
+    podQueue.start();
+    requestQueue.start();
+  };
+  const beginning = begin().catch((error: unknown) => {
+    if (!options.signal.aborted) logger.error({ err: error }, 'the controllers could not be started');
+  });
+
+  const stop = async (waiting: 'flush' | 'discard'): Promise<void> => {
+    await beginning;
+    services.onSettings(undefined);
+    await Promise.all(Object.values(queues).map((each) => each.stop()));
+    await sweep.stop();
+    if (waiting === 'flush') await events.flush(config.shutdownTimeoutMs);
+    else await events.discard();
+    metrics.standby();
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    stop: (waiting) => {
+      stopped ??= stop(waiting);
+      return stopped;
+    },
+  };
+}
