@@ -104,7 +104,8 @@ describe('pull credentials of pods (design.md, "Security boundaries")', () => {
     const many = Array.from({ length: 40 }, (_, i) => `s${i}`);
     pod('bad/p', many);
     for (const name of many) objects.set(`bad/secrets/${name}`, { metadata: {}, data });
-    pod('worse/p', many);
+    pod('worse/p', many.slice(0, 16));
+    pod('worse/q', many.slice(16, 32));
     for (const name of many) objects.set(`worse/secrets/${name}`, { metadata: {}, data: none });
     for (const name of many) {
       pod(`worst/${name}`, [], name);
@@ -114,7 +115,7 @@ describe('pull credentials of pods (design.md, "Security boundaries")', () => {
     pod('shop/p', [], 'web');
     account('shop/web', 'a');
     secret('shop/a', 'good');
-    expect((await usersOf(create('all'), 'app/x')).indexOf('good')).toBeLessThan(4);
+    expect((await usersOf(create('all'), 'app/x')).slice(0, 4)).toContain('good');
     expect(read().length).toBeLessThanOrEqual(24);
   });
 
