@@ -1,10 +1,9 @@
 import type { ObjectKey } from '../api/object.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
 import { type Candidate, type CredentialProvider, candidatesOf } from '../oci/index.ts';
-import { printable } from '../transport/index.ts';
 import type { ImageKey } from '../verification/index.ts';
 import type { ProjectedPod } from '../workloads/index.ts';
-import { pullSecretsOf, readSecret } from './object-data.ts';
+import { INVALID_NAME, pullSecretsOf, readSecret } from './object-data.ts';
 import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
 /** Secrets are not watched: a changed one is seen this late at most by images that are looked at. */
@@ -16,9 +15,6 @@ const MAX_NAMESPACES = 8;
 const MAX_OBJECTS = 24;
 /** Of one Secret: it may have an entry for the host and others for paths. */
 const MAX_CANDIDATES = 3;
-/** A DNS subdomain (RFC 1123), as the names of Secrets are. */
-const OBJECT_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
-
 export interface PullCredentialsOptions {
   readonly allowed: 'none' | 'all' | readonly string[];
   readonly kubernetes: KubernetesClient;
@@ -143,13 +139,6 @@ export class PullCredentials {
     const { registry, repository, problems } = search;
     const where = `Secret ${namespace}/${name}`;
     if (search.looked.has(where) || !mayLookAt(where, search)) return;
-    // The API server lets a pod and a ServiceAccount name what no Secret can be called.
-    if (!OBJECT_NAME.test(name)) {
-      problems.push(
-        `pods in ${namespace} name a pull secret ${JSON.stringify(printable(name, 50))}: expected a Secret's name`,
-      );
-      return;
-    }
     const provider = await this.#read(where, problems, async (deadline) =>
       pullSecretCredentials(await readSecret(this.#options.kubernetes, namespace, name, deadline)),
     );
@@ -171,6 +160,7 @@ export class PullCredentials {
       return (await this.#once(where, read)) as T;
     } catch (error) {
       if (error instanceof PullSecretError) problems.push(`${where}: ${error.message}`);
+      else if (error instanceof ApiError && error.reason === INVALID_NAME) problems.push(error.message);
       else if (error instanceof ApiError && error.status === 404) problems.push(`${where} does not exist: create it`);
       else if (error instanceof ApiError && error.status === 403)
         problems.push(`the operator may not read ${where}: grant it get`);

@@ -4,7 +4,7 @@ import { type EcrIdentity, parseEcrHost } from '../aws/index.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
 import { anonymous, type CredentialProvider, chainCredentials, type RegistryClient } from '../oci/index.ts';
 import { checkCABundle } from '../transport/index.ts';
-import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
+import { INVALID_NAME, pullSecretsOf, readKey, readSecret } from './object-data.ts';
 import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
 /** Makes registry clients: the operator's settings with other credentials and CAs. */
@@ -137,6 +137,7 @@ export async function notFoundAs<T>(where: string, promise: Promise<T>): Promise
     return await promise;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (error.reason === INVALID_NAME) throw new Missing('InvalidSpec', error.message);
     if (error.status === 404) throw new Missing('SecretNotFound', `${where} does not exist: create it`);
     if (error.status === 403) throw new Missing('SourceForbidden', `the operator may not read ${where}: grant it get`);
     throw error;

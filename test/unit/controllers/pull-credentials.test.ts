@@ -129,7 +129,7 @@ describe('pull credentials of pods (design.md, "Security boundaries")', () => {
       account('shop/default');
       const pull = create('all');
       expect(await usersOf(pull)).toEqual(['good']);
-      expect(pull.hint(IMAGE)).toContain('pods in bad name a pull secret');
+      expect(pull.hint(IMAGE)).toMatch(/Secret bad\/.*: expected a name/s);
       expect(read()).toEqual(expect.not.arrayContaining([expect.stringMatching(/^bad\/secrets/)]));
     },
   );

@@ -75,6 +75,24 @@ describe('with which identity a request uses a registry (aws.md, "Amazon ECR")',
   });
 
   it.each([
+    ['secretRefs', { secretRefs: [{ name: '..' }] }, 'Secret shop/..: expected a name'],
+    ['serviceAccountName', { serviceAccountName: 'a/b' }, 'ServiceAccount shop/a/b: expected a name'],
+    ['a pull secret of its ServiceAccount', { serviceAccountName: 'web' }, 'Secret shop/A: expected a name'],
+  ])('refuses a name that no object can have, and says which: %s', async (_name, registry, message) => {
+    const clients = {
+      operatorCredentials: anonymous,
+      ecrCredentialsAs: () => anonymous,
+    } as unknown as RegistryClients;
+    const kubernetes = { get: async () => ({ imagePullSecrets: [{ name: 'A' }] }) } as unknown as KubernetesClient;
+    const request: ImageSignatureRequest = {
+      metadata: { name: 'web', namespace: 'shop', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
+      spec: { images: [PRIVATE], registry },
+    };
+    const access = await registryAccess(request, true, clients, kubernetes, new AbortController().signal);
+    expect(access).toMatchObject({ kind: 'refused', reason: 'InvalidSpec', message: expect.stringContaining(message) });
+  });
+
+  it.each([
     [true, [{}]],
     [false, []],
   ])(
