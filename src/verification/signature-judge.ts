@@ -19,7 +19,7 @@ import {
   type SignatureArtifact,
   type SignatureList,
 } from '../oci/index.ts';
-import { DeadlineError } from '../transport/index.ts';
+import { DeadlineError, untilAborted } from '../transport/index.ts';
 import type { Clock } from './clock.ts';
 import { refusesOnlyUs } from './covering-indexes.ts';
 import type { EvaluatedSignature } from './evaluation.ts';
@@ -242,18 +242,12 @@ export class SignatureJudge {
     const before = this.#large;
     const own = Promise.withResolvers<void>();
     this.#large = before.then(() => own.promise);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      signal.throwIfAborted();
-      await Promise.race([before, aborted.promise]);
+      await untilAborted(before, signal);
       return own.resolve;
     } catch (error) {
       own.resolve();
       throw error;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
     }
   }
 

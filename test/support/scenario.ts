@@ -201,7 +201,6 @@ export class Scenario {
         return holds ? request : undefined;
       },
       45_000,
-      150,
     );
   }
 
@@ -255,7 +254,6 @@ export class Scenario {
         return condition?.status === status && condition.reason === reason ? condition : undefined;
       },
       timeoutMs,
-      100,
     );
   }
 
@@ -278,12 +276,14 @@ export class Scenario {
     const { plane, id } = this;
     await plane.kubectl(['delete', 'isr', '--all', '-n', id, '--timeout=20s', '--ignore-not-found']);
     await this.operator.stop();
-    await plane.kubectl(['delete', 'tst', `${id}-ca`, `${id}-signingauthority`, '--ignore-not-found']);
-    await plane.kubectl(['delete', 'tp', id, '--ignore-not-found']);
-    await plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']);
+    const shared = [`tst/${id}-ca`, `tst/${id}-signingauthority`, `tp/${id}`];
+    await Promise.all([
+      plane.kubectl(['delete', ...shared, '--ignore-not-found']),
+      plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']),
+      this.registry.stop(),
+      this.aws.stop(),
+    ]);
     await plane.kubectl(['delete', 'namespace', id, '--wait=false']);
-    await this.registry.stop();
-    await this.aws.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
