@@ -4,9 +4,10 @@ import { burst } from './burst.ts';
 import { crl } from './crl.ts';
 import { type Bench, type BenchOptions, machine, type Row, rowOf, tableOf } from './frame.ts';
 import { parsers } from './parsers.ts';
+import { takeover } from './takeover.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst];
+const BENCHES: readonly Bench[] = [parsers, crl, burst, takeover];
 
 interface Command {
   readonly benches: readonly Bench[];
