@@ -10,7 +10,7 @@ import {
 } from './credentials.ts';
 import { OciError, type OciErrorCode } from './error.ts';
 import { learnFrom, takeTurn } from './host-turns.ts';
-import { exchange, type HttpAnswer, statusError } from './http.ts';
+import { exchange, type HttpAnswer, refusesCredentials, statusError } from './http.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Reference } from './reference.ts';
 import { RegistryMemory } from './registry-memory.ts';
@@ -68,6 +68,12 @@ interface TimedRequest extends SessionRequest {
   readonly pass?: WritePass;
 }
 
+/** An answer, and the credentials that it was given to. */
+interface Served {
+  readonly answer: HttpAnswer;
+  readonly by: Credentials;
+}
+
 const MAX_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_TOKEN_BYTES = 64 * 1024;
@@ -83,14 +89,15 @@ const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
 /** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
 export class RegistrySession {
   readonly #options: RegistrySessionOptions;
-  readonly #memory: RegistryMemory;
+  /** What registries told. */
+  readonly memory: RegistryMemory;
   /** What served last, for each repository and its actions. */
   readonly #serving = new Map<string, { readonly credentials: Credentials; readonly until: number }>();
   readonly #limiter: HostLimiter;
 
   constructor(options: RegistrySessionOptions) {
     this.#options = options;
-    this.#memory = options.memory ?? new RegistryMemory();
+    this.memory = options.memory ?? new RegistryMemory();
     this.#limiter = options.limiter ?? new HostLimiter({ concurrency: DEFAULT_CONCURRENCY });
   }
 
@@ -107,7 +114,7 @@ export class RegistrySession {
 
   /** Whether a registry asked for credentials when it was last spoken to without. */
   asksForCredentials(registry: string): boolean {
-    return this.#memory.challengeOf(registry) !== undefined;
+    return this.memory.challengeOf(registry) !== undefined;
   }
 
   /**
@@ -154,7 +161,7 @@ export class RegistrySession {
    * that served last, then with each that may serve, and without any at last.
    */
   async #authorized(reference: Reference, input: TimedRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    if (this.#memory.challengeOf(reference.registry) === undefined) {
+    if (this.memory.challengeOf(reference.registry) === undefined) {
       const first = await this.#follow(reference, input, undefined, signal);
       if (first.status !== 401) return passOrThrow(input.what, first);
       if (!this.#takeChallenge(reference, first)) throw statusError(input.what, first);
@@ -164,7 +171,10 @@ export class RegistrySession {
     let failure: OciError | undefined;
     if (before !== undefined && before.until > performance.now()) {
       const result = await this.#tryWith(before.credentials, reference, input, signal);
-      if (!(result instanceof OciError)) return result;
+      if (!(result instanceof OciError)) {
+        if (result.by !== before.credentials) this.#remember(use, result.by);
+        return result.answer;
+      }
       failure = result;
     }
     this.#serving.delete(use);
@@ -185,8 +195,8 @@ export class RegistrySession {
         failure = tried === 1 ? result : (failure ?? result);
         continue;
       }
-      if (candidate.kind !== 'unavailable') this.#remember(use, candidate);
-      return result;
+      this.#remember(use, result.by);
+      return result.answer;
     }
     throw failure ?? unauthorized(input.what);
   }
@@ -203,8 +213,27 @@ export class RegistrySession {
     this.#serving.set(use, { credentials, until: performance.now() + SERVING_MS });
   }
 
-  /** @returns the answer, or what the registry or its token service has against these credentials */
+  /**
+   * Sends a request with credentials; where they are refused, with those that take their place: one refresh, one retry
+   * (faults.md 23).
+   * @returns the answer and whose it is, or what the registry or its token service has against these credentials
+   */
   async #tryWith(
+    credentials: Credentials,
+    reference: Reference,
+    input: TimedRequest,
+    signal: AbortSignal,
+  ): Promise<Served | OciError> {
+    const result = await this.#tryOnce(credentials, reference, input, signal);
+    if (!(result instanceof OciError)) return { answer: result, by: credentials };
+    const renewed = credentials.kind === 'basic' ? await credentials.renew?.(signal) : undefined;
+    if (renewed === undefined) return result;
+    const again = await this.#tryOnce(renewed, reference, input, signal);
+    return again instanceof OciError ? again : { answer: again, by: renewed };
+  }
+
+  /** @returns the answer, or what the registry or its token service has against these credentials */
+  async #tryOnce(
     credentials: Credentials,
     reference: Reference,
     input: TimedRequest,
@@ -212,7 +241,7 @@ export class RegistrySession {
   ): Promise<HttpAnswer | OciError> {
     let refused: string | undefined;
     for (let isFirst = true; ; isFirst = false) {
-      const challenge = this.#memory.challengeOf(reference.registry);
+      const challenge = this.memory.challengeOf(reference.registry);
       if (challenge === undefined) throw unauthorized(input.what);
       let authorization: Authorization | undefined;
       try {
@@ -223,8 +252,8 @@ export class RegistrySession {
       }
       if (authorization === undefined) return unauthorized(input.what, challenge, credentials);
       const answer = await this.#follow(reference, input, authorization.header, signal);
-      if ((answer.status !== 401 && answer.status !== 403) || answer.redirected)
-        return passOrThrow(input.what, answer, true);
+      // Where a host was redirected to, no credentials went.
+      if (answer.redirected || !refusesCredentials(answer)) return passOrThrow(input.what, answer, true);
       const isNewChallenge = answer.status === 401 && this.#takeChallenge(reference, answer, challenge);
       // A token that was kept may have been revoked meanwhile: one refresh, and one retry (faults.md 23).
       const mayHelp = answer.status === 401 && (authorization.kept || isNewChallenge);
@@ -247,7 +276,7 @@ export class RegistrySession {
     if (answer.redirected) return false;
     const challenge = parseChallenge(answer.headers.get('www-authenticate') ?? '');
     if (challenge === undefined) return false;
-    this.#memory.keepChallenge(reference.registry, challenge);
+    this.memory.keepChallenge(reference.registry, challenge);
     return before === undefined || placeOf(challenge) !== placeOf(before);
   }
 
@@ -266,7 +295,7 @@ export class RegistrySession {
     const { registry, repository } = reference;
     const scope = input.actions === '' ? '' : `repository:${repository}:${input.actions}`;
     const request = { registry, challenge, scope, credentials };
-    return this.#memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
+    return this.memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
   }
 
   async #askForToken(registry: string, { url, ...exchange }: TokenExchange): Promise<HttpAnswer> {

@@ -21,6 +21,8 @@ export interface PodReport {
 export interface Observed {
   readonly queueDepths: () => readonly { readonly queue: string; readonly depth: number }[];
   readonly sweepLagMs: () => number;
+  /** Events given up since the start. */
+  readonly eventsDropped: () => number;
   readonly verdicts: () => Iterable<readonly [string, ImageVerdict]>;
 }
 
@@ -93,6 +95,15 @@ export class Metrics {
       collect() {
         this.reset();
         for (const { queue, depth } of observed()?.queueDepths() ?? []) this.set({ queue }, depth);
+      },
+    });
+    new Counter({
+      name: 'sealwatch_events_dropped_total',
+      help: 'Events given up: too many waited, or the API server did not take them',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(observed()?.eventsDropped() ?? 0);
       },
     });
     new Gauge({

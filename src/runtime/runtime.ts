@@ -22,7 +22,8 @@ import {
   type StatusWriter,
   WorkQueue,
 } from '../kubernetes/index.ts';
-import { createRevocationChecker, createTimestampVerifier } from '../notary/index.ts';
+
+import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
 import { chainCredentials } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { NotLeaderError } from '../transport/index.ts';
@@ -103,12 +104,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     onChecked: (result) => metrics.revocationCheck(result),
   });
   const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const cache = createVerificationCache();
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
     checkRevocation: createRevocationChecker(checkChainRevocation),
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation, signedBy: cache.isSignedBy }),
+    cache,
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
@@ -304,6 +307,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   metrics.observe({
     queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
     sweepLagMs: () => sweep.lagMs(),
+    eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
   });
 
