@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -13,6 +14,7 @@ import { waitFor } from './processes.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 const STEPPED_CLOCK = join(import.meta.dirname, 'stepped-clock.ts');
+const STOP_WITHIN = join(import.meta.dirname, 'stop-within.ts');
 const CONDITION = 'sealwatch.dev/ImagesTrusted';
 /** Where the manifests of config/rbac have the operator and its Lease. */
 const OPERATORS = 'sealwatch-system';
@@ -65,6 +67,13 @@ export class Replica {
   /** Steps the wall clock that it reads, from the real one. */
   stepClock(ms: number): Promise<void> {
     return writeFile(join(this.#folder.path, 'step'), String(ms));
+  }
+
+  /** Stops it in the middle of a request, mostly a write. */
+  async stopWithin(): Promise<void> {
+    const file = join(this.#folder.path, 'stop');
+    await writeFile(file, '');
+    await waitFor('it to stop within a request', () => !existsSync(file), 10_000, 5);
   }
 
   async restart(): Promise<void> {
@@ -187,8 +196,9 @@ async function startReplica(plane: ControlPlaneClient, name: string, namespace: 
       kubeconfigPath,
       args: ['--lease-namespace', OPERATORS, '--watch-namespaces', namespace],
       env: {
-        NODE_OPTIONS: `--import=${STEPPED_CLOCK}`,
+        NODE_OPTIONS: `--import=${STEPPED_CLOCK} --import=${STOP_WITHIN}`,
         STEPPED_CLOCK_FILE: join(folder.path, 'step'),
+        STOP_WITHIN_FILE: join(folder.path, 'stop'),
       },
     });
   return new Replica({ name, proxy, link, operator: await start(), start, folder });

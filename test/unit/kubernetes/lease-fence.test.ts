@@ -115,24 +115,43 @@ describe('a write of KubernetesClient', () => {
     expect(await write).toBeInstanceOf(NotLeaderError);
   });
 
+  it('that was on the way when its term ended does not arrive when the way is free again (faults.md 17)', async () => {
+    const { seen, link, client, fence } = await overTls();
+    fence.begin(performance.now() + 60_000);
+    // As many as the pool opens connections for requests one after the other: the next one finds a connection.
+    for (let i = 0; i < 3; i += 1) await client.create(CONFIG_MAPS, configMap('a', '1'));
+    seen.length = 0;
+    link.cut();
+    const write = client.create(CONFIG_MAPS, configMap('b', '1')).catch((error: unknown) => error);
+    await waitFor('its bytes to be on the way', () => link.held > 0, 5_000, 5);
+    fence.end();
+    expect(await write).toBeInstanceOf(NotLeaderError);
+    await waitFor('the connection to be reset', () => link.held === 0, 5_000, 5);
+    link.mend();
+    await client.get(CONFIG_MAPS, 'default/a');
+    expect(seen).toEqual(['GET']);
+  });
+
+  it('that waits for its connection when its term ends holds up no other', async () => {
+    const { seen, link, client, fence } = await overTls();
+    link.cut();
+    fence.begin(performance.now() + 60_000);
+    let ended: unknown;
+    client.create(CONFIG_MAPS, configMap('a', '1')).catch((error: unknown) => {
+      ended = error;
+    });
+    await waitFor('it to wait for its connection', () => link.waiting > 0, 5_000, 5);
+    fence.end();
+    await waitFor('it to end', () => ended !== undefined, 3_000, 5);
+    expect(ended).toBeInstanceOf(NotLeaderError);
+    link.mend();
+    await client.get(CONFIG_MAPS, 'default/a');
+    expect(seen).toEqual(['GET']);
+  });
+
   it('that waited for its connection past the term sends not one byte (faults.md 18)', async () => {
-    const certificate = await createServerCertificate();
-    const seen: string[] = [];
-    const server = await startTlsServer(certificate, (request, response) => {
-      seen.push(request.method);
-      response.end(JSON.stringify(configMap('a', '1')));
-    });
-    const link = await startCutLink(server.port);
     let now = 0;
-    const fence = new LeaseFence(() => now);
-    const kubeConfig = kubeConfigFor(link.port, { caData: Buffer.from(certificate.cert).toString('base64') });
-    const client = new KubernetesClient(kubeConfig, { userAgent: 'test', fence });
-    onTestFinished(async () => {
-      fence.end();
-      await client.close();
-      await link.stop();
-      await server.stop();
-    });
+    const { seen, link, client, fence } = await overTls(() => now);
     link.cut();
     fence.begin(3_600_000);
     const write = client.create(CONFIG_MAPS, configMap('a', '1')).catch((error: unknown) => error);
@@ -146,3 +165,24 @@ describe('a write of KubernetesClient', () => {
     expect(seen).toEqual(['POST']);
   });
 });
+
+/** A client before an API server, over TLS and a link that can be cut. */
+async function overTls(now?: () => number) {
+  const certificate = await createServerCertificate();
+  const seen: string[] = [];
+  const server = await startTlsServer(certificate, (request, response) => {
+    seen.push(request.method);
+    response.end(JSON.stringify(configMap('a', '1')));
+  });
+  const link = await startCutLink(server.port);
+  const fence = new LeaseFence(now);
+  const kubeConfig = kubeConfigFor(link.port, { caData: Buffer.from(certificate.cert).toString('base64') });
+  const client = new KubernetesClient(kubeConfig, { userAgent: 'test', fence });
+  onTestFinished(async () => {
+    fence.end();
+    await client.close();
+    await link.stop();
+    await server.stop();
+  });
+  return { seen, link, client, fence };
+}
