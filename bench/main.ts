@@ -7,9 +7,10 @@ import { oneImage } from './one-image.ts';
 import { parsers } from './parsers.ts';
 import { policyChange } from './policy-change.ts';
 import { restart } from './restart.ts';
+import { takeover } from './takeover.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst, oneImage, policyChange, restart];
+const BENCHES: readonly Bench[] = [parsers, crl, burst, oneImage, policyChange, restart, takeover];
 
 interface Command {
   readonly benches: readonly Bench[];
