@@ -4,9 +4,11 @@ import { burst } from './burst.ts';
 import { crl } from './crl.ts';
 import { type Bench, type BenchOptions, machine, type Row, rowOf, tableOf } from './frame.ts';
 import { parsers } from './parsers.ts';
+import { reevaluation } from './reevaluation.ts';
+import { verify } from './verify.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst];
+const BENCHES: readonly Bench[] = [parsers, crl, verify, reevaluation, burst];
 
 interface Command {
   readonly benches: readonly Bench[];

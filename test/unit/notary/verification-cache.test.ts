@@ -126,12 +126,13 @@ describe('a cache that has seen an envelope takes nothing but bytes for known', 
   });
 
   it('the same bytes of another media type are another envelope', async () => {
-    const cache = await seenWith(envelopeOf());
-    expect(decided(await verify(envelopeOf(), { cache, mediaType: MEDIA_TYPE_COSE }))).toBe(
+    const envelope = envelopeOf();
+    const cache = await seenWith(envelope);
+    expect(decided(await verify(envelope, { cache, mediaType: MEDIA_TYPE_COSE }))).toBe(
       'integrity failed SignatureMalformed',
     );
     const failure = { reason: 'of this media type it is none' };
-    expect(cache.integrityOf(envelopeOf(), MEDIA_TYPE_COSE, () => failure)).toBe(failure);
+    expect(cache.integrityOf(envelope, MEDIA_TYPE_COSE, () => failure)).toBe(failure);
   });
 });
 
@@ -161,8 +162,10 @@ describe('a link of a chain whose signature is known', () => {
   it('says nothing of another certificate with the same name', () => {
     const cache = createVerificationCache();
     expect(cache.isSignedBy(leaf, intermediate)).toBe(true);
-    expect(cache.isSignedBy(leaf, signedByStranger)).toBe(false);
-    expect(cache.isSignedBy(intermediate, leaf)).toBe(false);
+    for (const _time of [1, 2]) {
+      expect(cache.isSignedBy(leaf, signedByStranger)).toBe(false);
+      expect(cache.isSignedBy(intermediate, leaf)).toBe(false);
+    }
   });
 });
 
