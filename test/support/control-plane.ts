@@ -1,12 +1,12 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { freePort } from './ports.ts';
-import { ManagedProcess, waitFor } from './processes.ts';
+import { ManagedProcess, type ProcessOptions, waitFor } from './processes.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 export { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
@@ -14,6 +14,7 @@ export type { CommandResult } from './kubectl.ts';
 
 const START_ATTEMPTS = 3;
 const START_MS = 90_000;
+const STOP_MS = 5_000;
 /** What makes Pods of Deployments, clears away what is deleted, and fills `view` and `edit`; no more is used. */
 const CONTROLLERS = [
   'deployment-controller',
@@ -34,18 +35,20 @@ export interface ControlPlaneOptions {
 export interface ControlPlane extends ControlPlaneClient {
   /** How long it took until it was ready, its tools at hand, in milliseconds. */
   readonly startMs: number;
+  /** Keeps what etcd has now; what is returned puts etcd back to it, under a fresh API server (faults.md 14). */
+  readonly saveState: () => Promise<() => Promise<void>>;
   readonly stop: () => Promise<void>;
 }
 
 class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
   readonly startMs: number;
   readonly #folder: TemporaryFolder;
-  readonly #processes: readonly ManagedProcess[];
+  readonly #processes: readonly RestartableProcess[];
 
   constructor(
     address: ControlPlaneAddress,
     folder: TemporaryFolder,
-    processes: readonly ManagedProcess[],
+    processes: readonly RestartableProcess[],
     startMs: number,
   ) {
     super(address);
@@ -54,9 +57,65 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
     this.startMs = startMs;
   }
 
+  readonly saveState = async (): Promise<() => Promise<void>> => {
+    const [etcd, apiserver] = this.#processes;
+    if (etcd === undefined || apiserver === undefined) throw new Error('the control plane runs etcd and an API server');
+    const [data, saved] = [join(this.#folder.path, 'etcd'), join(this.#folder.path, 'etcd-saved')];
+    // Its files are whole while it does not run; the API server waits for it meanwhile.
+    await etcd.stop(STOP_MS);
+    await cp(data, saved, { recursive: true });
+    etcd.start();
+    await this.#waitUntilReady();
+    return async () => {
+      await apiserver.stop(STOP_MS);
+      await etcd.stop(STOP_MS);
+      await rm(data, { recursive: true });
+      await cp(saved, data, { recursive: true });
+      etcd.start();
+      apiserver.start();
+      await this.#waitUntilReady();
+    };
+  };
+
+  async #waitUntilReady(): Promise<void> {
+    await waitFor(
+      'the API server to be ready again',
+      async () => (await this.kubectl(['get', '--raw', '/readyz'])).stdout.trim() === 'ok',
+      START_MS,
+      100,
+    );
+  }
+
   readonly stop = async (): Promise<void> => {
     await stopAll(this.#processes, this.#folder);
   };
+}
+
+/** A process that can be started again as it was. */
+class RestartableProcess {
+  readonly #options: ProcessOptions;
+  #process: ManagedProcess;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    this.#process = new ManagedProcess(options);
+  }
+
+  get output(): string {
+    return this.#process.output;
+  }
+
+  assertRunning(): void {
+    this.#process.assertRunning();
+  }
+
+  start(): void {
+    this.#process = new ManagedProcess(this.#options);
+  }
+
+  stop(graceMs: number): Promise<number | string> {
+    return this.#process.stop(graceMs);
+  }
 }
 
 /**
@@ -65,7 +124,7 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   for (let attempt = 1; ; attempt += 1) {
-    const processes: ManagedProcess[] = [];
+    const processes: RestartableProcess[] = [];
     const folder = await temporaryFolder('control-plane');
     try {
       return await start(options, folder, processes);
@@ -79,15 +138,15 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 }
 
 /** The last started first: the API server would wait for an etcd that is gone. */
-async function stopAll(processes: readonly ManagedProcess[], folder: TemporaryFolder): Promise<void> {
-  for (const each of processes.toReversed()) await each.stop(5_000);
+async function stopAll(processes: readonly RestartableProcess[], folder: TemporaryFolder): Promise<void> {
+  for (const each of processes.toReversed()) await each.stop(STOP_MS);
   await folder.remove();
 }
 
 async function start(
   options: ControlPlaneOptions,
   folder: TemporaryFolder,
-  processes: ManagedProcess[],
+  processes: RestartableProcess[],
 ): Promise<ControlPlane> {
   const { path } = folder;
   const etcd = await ensureTool('etcd');
@@ -96,7 +155,7 @@ async function start(
   const manager = options.controllerManager === true ? await ensureTool('kube-controller-manager') : undefined;
   const began = performance.now();
   const run = (name: string, command: string, args: readonly string[]): void => {
-    processes.push(new ManagedProcess({ name, command, args, cwd: path }));
+    processes.push(new RestartableProcess({ name, command, args, cwd: path }));
   };
   const whileRunning = <T>(what: string, condition: () => Promise<T | undefined | false>): Promise<T> =>
     waitFor(

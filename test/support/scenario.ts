@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
+  /** The operator watches the scenario's namespace alone: several on one control plane then tell nothing twice. */
+  readonly isAlone?: false;
   /** More flags for the operator. */
   readonly args?: readonly string[];
   /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
@@ -323,6 +325,7 @@ export async function startScenario(
           '2s',
           '--trust-store-refresh',
           '2s',
+          ...(options.isAlone === false ? ['--watch-namespaces', id] : []),
           ...(options.args ?? []),
         ],
         env: {
