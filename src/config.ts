@@ -43,6 +43,9 @@ export interface Config {
   readonly signerEndpoints: ReadonlyMap<string, string>;
   readonly stsEndpoint?: string;
   readonly ecrEndpoint?: string;
+  /** Where the Lease is, by which replicas agree who leads; absent: this process is the only one. */
+  readonly leaseNamespace?: string;
+  readonly leaseName: string;
   readonly maxSignatures: number;
   /** Reconciles at once, for each kind of work. */
   readonly concurrency: number;
@@ -136,6 +139,17 @@ const SETTINGS = [
   },
   { flag: 'sts-endpoint', value: 'URL', help: "AWS STS's endpoint; default AWS's own" },
   { flag: 'ecr-endpoint', value: 'URL', help: "Amazon ECR's API endpoint; default AWS's own" },
+  {
+    flag: 'lease-namespace',
+    value: 'NAMESPACE',
+    help: "where the Lease is by which replicas agree who leads; default POD_NAMESPACE, or the pod's own; outside a cluster: no election",
+  },
+  {
+    flag: 'lease-name',
+    value: 'NAME',
+    fallback: 'sealwatch',
+    help: 'its name: another one for each set of replicas in that namespace',
+  },
   { flag: 'max-signatures', value: 'N', fallback: '100', help: 'signatures tried for one image at most' },
   {
     flag: 'concurrency',
@@ -187,6 +201,9 @@ function gather(argv: readonly string[], env: NodeJS.ProcessEnv): ReadonlyMap<Fl
     const value = env[name];
     if (value !== undefined && value !== '') given.set(setting.flag, { values: [value], from: name });
   }
+  const podNamespace = env['POD_NAMESPACE'];
+  if (!given.has('lease-namespace') && podNamespace !== undefined && podNamespace !== '')
+    given.set('lease-namespace', { values: [podNamespace], from: 'POD_NAMESPACE' });
   const seen = new Map<Flag, string[]>();
   for (let i = 0; i < argv.length; i += 1) {
     const argument = argv[i] ?? '';
@@ -233,6 +250,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
   const revocationCacheDir = optional('revocation-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
+  const leaseNamespace = given.has('lease-namespace') ? read('lease-namespace', parseNamespace) : undefined;
   return {
     logLevel: read('log-level', parseLevel),
     listenAddress: read('listen-address', parseListenAddress),
@@ -252,6 +270,8 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     signerEndpoints: new Map(list('signer-endpoint', parseEndpoint)),
     ...(stsEndpoint === undefined ? {} : { stsEndpoint }),
     ...(ecrEndpoint === undefined ? {} : { ecrEndpoint }),
+    ...(leaseNamespace === undefined ? {} : { leaseNamespace }),
+    leaseName: read('lease-name', parseObjectName),
     maxSignatures: read('max-signatures', (text) => wholeNumber(text, 1, 1_000)),
     concurrency: read('concurrency', (text) => wholeNumber(text, 1, 256)),
     requestTimeoutMs: read('request-timeout', (text) => duration(text, 100)),
@@ -292,6 +312,12 @@ function parseListenAddress(text: string): Config['listenAddress'] {
 
 function parseNamespace(text: string): string {
   if (!/^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text)) throw expected('the name of a namespace', text);
+  return text;
+}
+
+function parseObjectName(text: string): string {
+  if (text.length > 253 || !/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/.test(text))
+    throw expected('the name of an object, such as sealwatch', text);
   return text;
 }
 

@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { type Config, ConfigError, parseConfig } from '../config.ts';
-import { clusterOf, loadKubeConfig } from '../kubernetes/index.ts';
+import { clusterOf, loadKubeConfig, ownNamespace } from '../kubernetes/index.ts';
 import { SealwatchOperator } from '../operator.ts';
 import { VERSION } from '../version.ts';
 import { checkConfiguredFiles } from './operator-files.ts';
@@ -21,7 +21,9 @@ async function run(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
   process.on('unhandledRejection', (error) =>
     logger.error({ err: error }, 'a rejection was not handled; this is a bug, please report it'),
   );
-  const operator = new SealwatchOperator(config, logger, kubeConfig);
+  const leaseNamespace = config.leaseNamespace ?? (await ownNamespace(kubeConfig));
+  const elected = leaseNamespace === undefined ? config : { ...config, leaseNamespace };
+  const operator = new SealwatchOperator(elected, logger, kubeConfig);
   const ended = Promise.withResolvers<number>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -17,7 +17,7 @@ import {
 } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { WatchedFile } from '../settings/index.ts';
-import { checkCABundle, DispatcherPool, HostLimiter } from '../transport/index.ts';
+import { checkCABundle, DispatcherPool, HostLimiter, type WriteFence } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
 import type { RegistryClients } from './registry-access.ts';
 
@@ -31,6 +31,7 @@ export interface RegistryClientsOptions {
   readonly logger: Logger;
   readonly ecr: EcrAuthorization;
   readonly mirrors: () => Mirrors;
+  readonly fence?: WriteFence;
 }
 
 /**
@@ -41,7 +42,7 @@ export interface RegistryClientsOptions {
 export async function createRegistryClients(
   options: RegistryClientsOptions,
 ): Promise<RegistryClients & { readonly close: () => Promise<void> }> {
-  const { config, metrics, ecr, mirrors } = options;
+  const { config, metrics, ecr, mirrors, fence } = options;
   const operatorCA = new WatchedFile<string | undefined>({
     path: config.registryCAFile,
     fallback: undefined,
@@ -71,6 +72,7 @@ export async function createRegistryClients(
       timeoutMs: config.requestTimeoutMs,
       limiter,
       mirrors,
+      ...(fence === undefined ? {} : { fence }),
       onRequest: ({ registry, operation, outcome }) => metrics.registryRequest(registry, operation, outcome),
     });
   return {

@@ -8,6 +8,7 @@ import { VERDICTS_WORST_FIRST, type VerdictType } from '../api/verdict.ts';
 import { removeCondition, setCondition } from '../kubernetes/index.ts';
 import type { ImageKey, PolicySet, PolicyState, TrustStoreSet, VerdictStore } from '../verification/index.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
+import { writeAndTell } from './ready-event.ts';
 import { count } from './wording.ts';
 
 export interface TrustPolicyControllerOptions {
@@ -34,7 +35,7 @@ export class TrustPolicyController {
     const object = this.#options.policies.get(key);
     const state = this.#options.policySet().states.get(key);
     if (object === undefined || state === undefined) return {};
-    await this.#options.context.status.write(TRUST_POLICIES, object, this.#status(object, state));
+    await writeAndTell(this.#options.context, TRUST_POLICIES, object, this.#status(object, state));
     return {};
   }
 

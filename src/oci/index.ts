@@ -32,4 +32,5 @@ export {
   pushSignature,
   relistSignature,
   type SignatureArtifact,
+  type SignatureList,
 } from './signatures.ts';

@@ -4,6 +4,7 @@ import type { ObjectKey, ObjectMeta } from '../api/object.ts';
 import { BAD_VERDICTS, VERDICTS_WORST_FIRST, type VerdictType } from '../api/verdict.ts';
 import { VERSION } from '../version.ts';
 import type { VerdictedContainer } from './verdict-text.ts';
+import { defineWatchCounters, type WatchCounts } from './watch-metrics.ts';
 
 /** Series of flagged containers at most; what is over is counted, so that alerts still see that there is more. */
 const MAX_FLAGGED = 5_000;
@@ -20,6 +21,8 @@ export interface PodReport {
 export interface Observed {
   readonly queueDepths: () => readonly { readonly queue: string; readonly depth: number }[];
   readonly sweepLagMs: () => number;
+  /** Events given up since the start. */
+  readonly eventsDropped: () => number;
   readonly verdicts: () => Iterable<readonly [string, ImageVerdict]>;
 }
 
@@ -69,6 +72,11 @@ export class Metrics {
     labelNames: ['resource', 'phase'],
     registers: [this.#registry],
   });
+  readonly #leader = new Gauge({
+    name: 'sealwatch_leader',
+    help: '1 for the replica that leads: it alone writes, and tells of verdicts',
+    registers: [this.#registry],
+  });
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
@@ -85,7 +93,17 @@ export class Metrics {
       labelNames: ['queue'],
       registers,
       collect() {
+        this.reset();
         for (const { queue, depth } of observed()?.queueDepths() ?? []) this.set({ queue }, depth);
+      },
+    });
+    new Counter({
+      name: 'sealwatch_events_dropped_total',
+      help: 'Events given up: too many waited, or the API server did not take them',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(observed()?.eventsDropped() ?? 0);
       },
     });
     new Gauge({
@@ -131,8 +149,24 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
+  /** Called once, with what reads the counts of every watch. */
+  observeWatches(counts: () => Iterable<WatchCounts>): void {
+    defineWatchCounters(this.#registry, counts);
+  }
+
   observe(observed: Observed): void {
     this.#observed = observed;
+  }
+
+  /** Whether this replica leads. */
+  leads(isLeader: boolean): void {
+    this.#leader.set(isLeader ? 1 : 0);
+  }
+
+  /** Tells nothing of verdicts and queues any more: a standby's would be old, and told twice. */
+  standby(): void {
+    this.#observed = undefined;
+    this.#pods.clear();
   }
 
   setPod(key: ObjectKey, report: PodReport): void {

@@ -1,1 +1,3 @@
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+export { createServices, type Services } from './services.ts';
+export { type WatchedResources, watchResources } from './watch.ts';

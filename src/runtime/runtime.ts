@@ -1,10 +1,6 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { IMAGE_SIGNATURE_REQUESTS, NAMESPACES, PODS, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
-import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import type { KubernetesObject } from '../api/object.ts';
-import type { TrustPolicy } from '../api/trust-policy.ts';
-import type { TrustStore } from '../api/trust-store.ts';
 import { createSignerPlugin } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import { createCertificateServices } from '../controllers/certificate-services.ts';
@@ -26,9 +22,11 @@ import {
   type StatusWriter,
   WorkQueue,
 } from '../kubernetes/index.ts';
-import { createRevocationChecker, createTimestampVerifier } from '../notary/index.ts';
+
+import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
 import { chainCredentials } from '../oci/index.ts';
 import type { Metrics } from '../reporting/index.ts';
+import { NotLeaderError } from '../transport/index.ts';
 import {
   createPolicySet,
   ImageVerifier,
@@ -40,12 +38,12 @@ import {
   VerdictStore,
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
-import { type ProjectedPod, projectPod, WorkloadIndex } from '../workloads/index.ts';
+import { WorkloadIndex } from '../workloads/index.ts';
 import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
-import { isWorthAReconcile, pickMetadata, withoutManagedFields } from './projections.ts';
-import { createServices } from './services.ts';
+import { isWorthAReconcile } from './projections.ts';
+import type { Services } from './services.ts';
 import { settled, until } from './start-order.ts';
-import { type Objects, queueAll, type Watch, watchNamespaces } from './watch.ts';
+import { queueAll, type WatchedResources } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
 const COUNTS_DELAY_MS = 1_000;
@@ -59,26 +57,31 @@ export interface RuntimeOptions {
   readonly metrics: Metrics;
   readonly client: KubernetesClient;
   readonly status: StatusWriter;
-  readonly watch: Watch;
+  readonly services: Services;
+  readonly watched: WatchedResources;
+  /** Aborts when the term of leadership ends, or the process. */
   readonly signal: AbortSignal;
 }
 
 export interface Runtime {
-  /** Ends every reconcile and writes what waits. */
-  readonly stop: () => Promise<void>;
+  /**
+   * Ends every reconcile, the timers and what is told of verdicts; a second time it does nothing more.
+   * @param events `flush`: those that wait are written; `discard`: another replica leads and tells its own
+   */
+  readonly stop: (events: 'flush' | 'discard') => Promise<void>;
 }
 
 /**
  * Puts the parts together (design.md, "How data flows"): watch events fill indexes and queue keys; controllers read
- * the indexes; timers and the sweep queue keys again.
+ * the indexes; timers and the sweep queue keys again. It lives as long as this replica leads: the watches, and the clients
+ * of registries and AWS, outlive it, and the next one begins with nothing but them.
  */
-export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { config, logger, metrics, client, status } = options;
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { config, logger, metrics, client, status, services, watched } = options;
   const clock = systemClock;
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const services = await createServices({ config, metrics, logger });
   const { settings, signerService, registries } = services;
 
   const verdicts = new VerdictStore();
@@ -101,12 +104,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     onChecked: (result) => metrics.revocationCheck(result),
   });
   const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const cache = createVerificationCache();
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
     checkRevocation: createRevocationChecker(checkChainRevocation),
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation, signedBy: cache.isSignedBy }),
+    cache,
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
@@ -126,7 +131,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       reconcile,
       onResult: ({ key, error, durationMs }) => {
         metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
-        if (error !== undefined && !options.signal.aborted)
+        if (error !== undefined && !options.signal.aborted && !(error instanceof NotLeaderError))
           logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
       },
     });
@@ -153,51 +158,49 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
   };
 
-  const storeReflector = options.watch<TrustStore>(TRUST_STORES, {
-    project: (raw) => withoutManagedFields(raw) as TrustStore,
-    onChange: onlyWhatMatters(
-      () => storeQueue,
-      () => queueAll(stores, storeQueue),
-    ),
-  });
-  const stores: Objects<TrustStore> = storeReflector.store;
-  const policyReflector = options.watch<TrustPolicy>(TRUST_POLICIES, {
-    project: (raw) => withoutManagedFields(raw) as TrustPolicy,
-    onChange: onlyWhatMatters(
-      () => policyQueue,
-      () => {
-        // The index is not changed yet while it tells: read it once the handler is done.
-        queueMicrotask(() => {
-          policySet = createPolicySet(policies.values(), policySet);
-          queueAll(policies, policyQueue);
-          reevaluateAll();
-        });
-      },
-    ),
-  });
-  const policies: Objects<TrustPolicy> = policyReflector.store;
-  const namespaced = { watch: options.watch, names: config.watchNamespaces };
-  const requests = watchNamespaces<ImageSignatureRequest>(namespaced, IMAGE_SIGNATURE_REQUESTS, {
-    project: (raw) => withoutManagedFields(raw) as ImageSignatureRequest,
-    onChange: onlyWhatMatters(() => requestQueue),
-  });
-  const namespaces = options.watch<KubernetesObject>(NAMESPACES, {
-    project: ({ metadata }) => ({ metadata: pickMetadata(metadata) }),
-    onChange: () => {},
-  }).store;
-  const pods = watchNamespaces<ProjectedPod>(namespaced, PODS, {
-    project: projectPod,
-    onChange: (key, _old, now) => {
-      const before = imagesOfPod(key, workloads);
-      const { changedImages } = workloads.update(key, now);
-      for (const image of changedImages) imageQueue.add(image);
-      const after = imagesOfPod(key, workloads);
-      if (before.join() !== after.join()) {
-        for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
-      }
-      podQueue.add(key);
-    },
-  });
+  const [stores, policies] = [watched.stores.store, watched.policies.store];
+  const [requests, pods] = [watched.requests.store, watched.pods.store];
+  const namespaces = watched.namespaces.store;
+  const listen = (): Promise<unknown> => {
+    const { signal } = options;
+    return Promise.all([
+      watched.stores.listen(
+        onlyWhatMatters(
+          () => storeQueue,
+          () => queueAll(stores, storeQueue),
+        ),
+        signal,
+      ),
+      watched.policies.listen(
+        onlyWhatMatters(
+          () => policyQueue,
+          () => {
+            // The index is not changed yet while it tells: read it once the handler is done.
+            queueMicrotask(() => {
+              policySet = createPolicySet(policies.values(), policySet);
+              queueAll(policies, policyQueue);
+              reevaluateAll();
+            });
+          },
+        ),
+        signal,
+      ),
+      watched.requests.listen(
+        onlyWhatMatters(() => requestQueue),
+        signal,
+      ),
+      watched.pods.listen((key, _old, now) => {
+        const before = imagesOfPod(key, workloads);
+        const { changedImages } = workloads.update(key, now);
+        for (const image of changedImages) imageQueue.add(image);
+        const after = imagesOfPod(key, workloads);
+        if (before.join() !== after.join()) {
+          for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
+        }
+        podQueue.add(key);
+      }, signal),
+    ]);
+  };
 
   const storeController = new TrustStoreController({
     context,
@@ -213,7 +216,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     trustStores,
     verdicts,
     imagesByPod: () => imagesByPod(pods, workloads),
-    storesLoaded: () => storeReflector.hasSynced && storesSettled(),
+    storesLoaded: () => watched.stores.reflectors.every(({ hasSynced }) => hasSynced) && storesSettled(),
   });
   const requestController = new ImageSignatureRequestController({
     context,
@@ -304,10 +307,11 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   metrics.observe({
     queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
     sweepLagMs: () => sweep.lagMs(),
+    eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
   });
 
-  settings.start((now, before) => {
+  services.onSettings((now, before) => {
     // What was listed at another place says nothing of this one.
     for (const key of workloads.images()) {
       if (!isMovedBy(key, before.mirrors, now.mirrors)) continue;
@@ -315,12 +319,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       imageQueue.add(key);
     }
     queueAll(requests, requestQueue);
-  }, logger);
+  });
 
   // Policies and stores come first: a verdict made without them would be told, and taken back a moment later.
   const begin = async (): Promise<void> => {
+    const told = listen();
     storeQueue.start();
-    await settled([storeReflector, policyReflector], options.signal);
+    await settled([...watched.stores.reflectors, ...watched.policies.reflectors], options.signal);
+    await told;
     await until(() => storesSettled() || options.signal.aborted);
     policyQueue.start();
     imageQueue.start();
@@ -331,14 +337,20 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (!options.signal.aborted) logger.error({ err: error }, 'the controllers could not be started');
   });
 
+  const stop = async (waiting: 'flush' | 'discard'): Promise<void> => {
+    await beginning;
+    services.onSettings(undefined);
+    await Promise.all(Object.values(queues).map((each) => each.stop()));
+    await sweep.stop();
+    if (waiting === 'flush') await events.flush(config.shutdownTimeoutMs);
+    else await events.discard();
+    metrics.standby();
+  };
+  let stopped: Promise<void> | undefined;
   return {
-    stop: async () => {
-      await beginning;
-      settings.stop();
-      await Promise.all(Object.values(queues).map((each) => each.stop()));
-      await sweep.stop();
-      await services.close();
-      await events.flush(config.shutdownTimeoutMs);
+    stop: (waiting) => {
+      stopped ??= stop(waiting);
+      return stopped;
     },
   };
 }

@@ -5,3 +5,11 @@ export { checkCABundle, DispatcherPool } from './dispatcher-pool.ts';
 export { HostBusyError, HostLimiter, type HostLimiterOptions } from './host-limiter.ts';
 export { printable } from './printable.ts';
 export { readBounded, TooLargeError } from './read-bounded.ts';
+export {
+  ALWAYS_OPEN,
+  fencedBody,
+  NotLeaderError,
+  throughFence,
+  type WriteFence,
+  type WritePass,
+} from './write-fence.ts';

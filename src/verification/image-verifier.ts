@@ -86,14 +86,14 @@ export class ImageVerifier {
       return request.exhaustive === true ? this.#readUnjudged(request, unjudged, signal) : unjudged;
     }
 
-    let list: KeptList;
+    let listed: Awaited<ReturnType<SignatureJudge['listAndJudge']>>;
     try {
-      list = await this.#judge.list(request, request.reference, undefined, signal);
+      listed = await this.#judge.listAndJudge(request, statement, request.reference, undefined, signal);
     } catch (error) {
       if (!(error instanceof OciError)) throw error;
       return { ...base, statement, verdict: 'Unknown', cause: registryCause(error) };
     }
-    const own = await this.#judge.judge(request, statement, list, signal);
+    const { list, signatures: own } = listed;
     const coverage =
       own.some(passes) || !isPlatformManifest(list.subject)
         ? NOT_ASKED
@@ -111,9 +111,14 @@ export class ImageVerifier {
     signal: AbortSignal,
   ): Promise<ImageEvaluation> {
     try {
-      const list = await this.#judge.list(request, request.reference, undefined, signal);
       const statement = { kind: 'statement', policy: '', name: '', statement: NOBODY_TRUSTED } as const;
-      const signatures = await this.#judge.judge(request, statement, list, signal);
+      const { list, signatures } = await this.#judge.listAndJudge(
+        request,
+        statement,
+        request.reference,
+        undefined,
+        signal,
+      );
       return {
         ...unjudged,
         subject: list.subject,
@@ -150,9 +155,10 @@ export class ImageVerifier {
         if (signatures.some(passes) || judged.has(index.digest)) continue;
         judged.add(index.digest);
         try {
-          const list = await this.#judge.list(request, { ...reference, digest: index.digest }, index, signal);
+          const named = { ...reference, digest: index.digest };
+          const own = { ...request, exhaustive: false };
+          const { list, signatures: ofIndex } = await this.#judge.listAndJudge(own, statement, named, index, signal);
           truncated ||= list.truncated;
-          const ofIndex = await this.#judge.judge({ ...request, exhaustive: false }, statement, list, signal);
           signatures.push(...ofIndex.map((signature) => ({ ...signature, index: index.digest })));
         } catch (error) {
           if (!(error instanceof OciError)) throw error;

@@ -2,6 +2,7 @@ import {
   type Descriptor,
   type FindTrustStore,
   type SignatureOutcome,
+  type VerificationCache,
   type VerificationPlugin,
   type VerifySignatureInput,
   verifySignature,
@@ -15,6 +16,7 @@ import {
   type Reference,
   repositoryName,
   type SignatureArtifact,
+  type SignatureList,
 } from '../oci/index.ts';
 import { DeadlineError } from '../transport/index.ts';
 import type { Clock } from './clock.ts';
@@ -29,6 +31,8 @@ export interface SignatureJudgeOptions {
   readonly plugins: readonly VerificationPlugin[];
   readonly checkRevocation: VerifySignatureInput['checkRevocation'];
   readonly verifyTimestamp: VerifySignatureInput['verifyTimestamp'];
+  /** What is known of bytes already, so that a change of policy or store costs no cryptography; default: nothing. */
+  readonly cache?: VerificationCache;
   readonly clock: Clock;
   /** notary.md A7. */
   readonly maxSignatures: number;
@@ -51,10 +55,8 @@ export interface JudgeRequest {
 }
 
 /** The signatures of one image, as the registry last listed them. */
-export interface KeptList {
+export interface KeptList extends SignatureList {
   readonly subject: Descriptor;
-  readonly signatures: readonly Descriptor[];
-  readonly truncated: boolean;
   readonly listedAt: number;
 }
 
@@ -89,36 +91,57 @@ export class SignatureJudge {
   }
 
   /**
-   * The signatures of the subject that a reference names, as the registry lists them now or is known to.
+   * Lists and judges the signatures of the subject that a reference names. A list by the tag schema alone does where one
+   * of its signatures passes: nothing but Trusted is said before the Referrers API was asked too (notary.md A4). Whoever
+   * asks for all signatures gets them by both at once.
    * @param known the subject, where its manifest was read before
    * @throws OciError
    */
-  async list(
+  async listAndJudge(
+    request: JudgeRequest,
+    statement: PolicyStatement,
+    reference: Reference & { readonly digest: string },
+    known: Descriptor | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly list: KeptList; readonly signatures: readonly EvaluatedSignature[] }> {
+    const first = await this.#list(request, reference, known, request.exhaustive !== true, signal);
+    const judged = await this.#judgeListed(request, statement, first, signal);
+    if (first.byTagAlone !== true || judged.some(passes)) return { list: first, signatures: judged };
+    const list = await this.#list(request, reference, first.subject, false, signal);
+    return { list, signatures: list === first ? judged : await this.#judgeListed(request, statement, list, signal) };
+  }
+
+  /** The signatures of a subject, as the registry lists them now or is known to. @throws OciError */
+  async #list(
     request: JudgeRequest,
     reference: Reference & { readonly digest: string },
     known: Descriptor | undefined,
+    mayBeByTagAlone: boolean,
     signal: AbortSignal,
   ): Promise<KeptList> {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept') return kept;
+    if (kept !== undefined && request.list === 'kept' && (mayBeByTagAlone || kept.byTagAlone !== true)) return kept;
     const now = this.#options.clock().getTime();
     try {
       const subject = known ?? kept?.subject ?? (await client.resolve(reference, signal));
-      const listed = await listSignatures(client, reference, subject, { max: this.#options.maxSignatures }, signal);
+      const options = { max: this.#options.maxSignatures, mayBeByTagAlone };
+      const listed = await listSignatures(client, reference, subject, options, signal);
       const list = { subject, ...listed, listedAt: now };
       this.#lists.set(key, list);
       return list;
     } catch (error) {
-      const mayStandIn = kept !== undefined && now - kept.listedAt < this.#options.keptListMaxAgeMs;
-      if (mayStandIn && error instanceof OciError && refusesOnlyUs(error)) return kept;
+      if (kept === undefined || !(error instanceof OciError)) throw error;
+      // Whoever makes do with what is kept learns nothing from a fault of the registry.
+      if (request.list === 'kept') return kept;
+      if (now - kept.listedAt < this.#options.keptListMaxAgeMs && refusesOnlyUs(error)) return kept;
       throw error;
     }
   }
 
   /** Judges the listed signatures in their order, up to the first that passes unless all are asked for. */
-  async judge(
+  async #judgeListed(
     request: JudgeRequest,
     statement: PolicyStatement,
     list: KeptList,
@@ -208,6 +231,7 @@ export class SignatureJudge {
       plugins: this.#options.plugins,
       checkRevocation: this.#options.checkRevocation,
       verifyTimestamp: this.#options.verifyTimestamp,
+      ...(this.#options.cache === undefined ? {} : { cache: this.#options.cache }),
       signal,
     });
   }

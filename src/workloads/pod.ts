@@ -20,6 +20,8 @@ export interface ProjectedContainer {
   readonly image: string;
   /** status' imageID; empty until the kubelet knows it. */
   readonly imageID: string;
+  /** It runs now: by then the kubelet knows its image. */
+  readonly running: boolean;
   /** It ran to its end and will not run again. */
   readonly ended: boolean;
 }
@@ -44,7 +46,7 @@ interface RawContainer {
 interface RawStatus {
   readonly name?: string;
   readonly imageID?: string;
-  readonly state?: { readonly terminated?: unknown };
+  readonly state?: { readonly running?: unknown; readonly terminated?: unknown };
 }
 interface RawPod extends KubernetesObject {
   readonly spec?: {
@@ -129,6 +131,7 @@ function join(
       kind,
       image,
       imageID: status?.imageID ?? '',
+      running: status?.state?.running !== undefined,
       ended: mayEnd && status?.state?.terminated !== undefined,
     };
   });

@@ -23,6 +23,10 @@ export interface ScenarioOptions {
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
+  readonly kubeconfigPath?: string;
+  /** A command that runs the operator, as OperatorOptions has it. */
+  readonly within?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
   readonly grants?: readonly object[];
 }
@@ -160,7 +164,9 @@ export class Scenario {
   }
 
   getRequest(name: string): Promise<ImageSignatureRequest> {
-    return this.plane.get<ImageSignatureRequest>('isr', name, '-n', this.id);
+    return this.plane.read<ImageSignatureRequest>(
+      `/apis/sealwatch.dev/v1alpha1/namespaces/${this.id}/imagesignaturerequests/${name}`,
+    );
   }
 
   /** Asks for a reconcile of a request, and waits until it is done. @param at any value that was not asked for before */
@@ -227,11 +233,8 @@ export class Scenario {
 
   /** The condition of ours on a pod; undefined while there is none. */
   async podCondition(name: string): Promise<Condition | undefined> {
-    const pod = await this.plane.get<{ readonly status: { readonly conditions?: readonly Condition[] } }>(
-      'pod',
-      name,
-      '-n',
-      this.id,
+    const pod = await this.plane.read<{ readonly status: { readonly conditions?: readonly Condition[] } }>(
+      `/api/v1/namespaces/${this.id}/pods/${name}`,
     );
     return pod.status.conditions?.find(({ type }) => type === POD_CONDITION);
   }
@@ -250,13 +253,13 @@ export class Scenario {
 
   /** The notes of events about an object, by their reason. */
   async eventNotes(kind: string, name: string, reason: string): Promise<readonly string[]> {
-    const { items } = await this.plane.get<{
+    const { items } = await this.plane.read<{
       readonly items: readonly {
         readonly reason: string;
         readonly note: string;
         readonly regarding: { readonly kind: string; readonly name: string };
       }[];
-    }>('events.events.k8s.io', '-n', this.id);
+    }>(`/apis/events.k8s.io/v1/namespaces/${this.id}/events`);
     return items
       .filter((event) => event.reason === reason && event.regarding.kind === kind && event.regarding.name === name)
       .map((event) => event.note);
@@ -301,9 +304,11 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
+    const kubeconfigPath = options.kubeconfigPath ?? (await plane.operatorKubeconfig());
     const start = (): Promise<OperatorProcess> =>
       startOperator({
-        kubeconfigPath: plane.kubeconfigPath,
+        kubeconfigPath,
+        ...(options.within === undefined ? {} : { within: options.within }),
         args: [
           '--config',
           join(folder, 'config.yaml'),

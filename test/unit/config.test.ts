@@ -32,6 +32,7 @@ describe('parseConfig', () => {
       allowAddresses: [],
       revocationRefreshMs: 3_600_000,
       signerEndpoints: new Map(),
+      leaseName: 'sealwatch',
       maxSignatures: 100,
       concurrency: 8,
       requestTimeoutMs: 30_000,
@@ -64,6 +65,8 @@ describe('parseConfig', () => {
       '--signer-endpoint=us-west-2=https://west.example/?a=b',
       '--sts-endpoint=http://127.0.0.1:1',
       '--ecr-endpoint=https://ecr.example',
+      '--lease-namespace=sealwatch-system',
+      '--lease-name=sealwatch.eu',
       '--max-signatures=1000',
       '--concurrency=256',
       '--request-timeout=100ms',
@@ -91,6 +94,8 @@ describe('parseConfig', () => {
       ]),
       stsEndpoint: 'http://127.0.0.1:1',
       ecrEndpoint: 'https://ecr.example',
+      leaseNamespace: 'sealwatch-system',
+      leaseName: 'sealwatch.eu',
       maxSignatures: 1_000,
       concurrency: 256,
       requestTimeoutMs: 100,
@@ -131,6 +136,8 @@ describe('parseConfig', () => {
     ['--signer-endpoint', 'us-west-2=file:///etc/passwd', 'expected a URL with https or http'],
     ['--sts-endpoint', 'ftp://sts.example', 'expected a URL with https or http'],
     ['--ecr-endpoint', 'https://user:hunter2@ecr.example', 'expected a URL without credentials; remove them'],
+    ['--lease-namespace', 'Sealwatch', 'expected the name of a namespace; found "Sealwatch"'],
+    ['--lease-name', 'a/b', 'expected the name of an object, such as sealwatch; found "a/b"'],
     ['--max-signatures', '0', 'expected a whole number from 1 to 1000; found "0"'],
     ['--max-signatures', '1001', 'expected a whole number from 1 to 1000'],
     ['--concurrency', '1.5', 'expected a whole number from 1 to 256'],
@@ -172,11 +179,19 @@ describe('parseConfig', () => {
     });
   });
 
+  it("takes the pod's namespace for the Lease where no other is given", () => {
+    expect(configOf([]).leaseNamespace).toBeUndefined();
+    const env = { POD_NAMESPACE: 'here' };
+    expect(configOf([], env).leaseNamespace).toBe('here');
+    expect(configOf(['--lease-namespace=there'], env).leaseNamespace).toBe('there');
+    expect(refusalOf([], { POD_NAMESPACE: 'Not One' })).toContain('POD_NAMESPACE: expected the name of a namespace');
+  });
+
   it('--help tells every flag with its variable and default, --version the version', () => {
     const help = parseConfig(['--help'], {});
     if (help.kind !== 'help') throw new Error('no help');
     const flags = [...help.text.matchAll(/^ {2}--([a-z-]+) /gm)].map(([, flag]) => flag ?? '');
-    expect(flags).toHaveLength(Object.keys(configOf([])).length + 6);
+    expect(flags).toHaveLength(Object.keys(configOf([])).length + 7);
     for (const flag of flags) {
       // Each flag that is told is one that is read.
       expect(refusalOf([`--${flag}`])).toContain(`--${flag}: expected a value`);

@@ -42,9 +42,10 @@ const MAX_EXPONENT = 2n ** 31n - 1n;
  * Whether signatures may be verified with a key: an RSA exponent is odd, more than one (with one, anybody can sign) and
  * small, since whoever pushes a signature chooses its certificates and how many there are.
  */
-export function isUsableKey({ asymmetricKeyType, asymmetricKeyDetails = {} }: KeyObject): boolean {
-  if (asymmetricKeyType !== 'rsa' && asymmetricKeyType !== 'rsa-pss') return true;
-  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails;
+export function isUsableKey(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'rsa-pss') return true;
+  // Asked for last: of an EC key it takes as long as reading the key.
+  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   if (publicExponent < 3n || publicExponent % 2n === 0n || publicExponent > MAX_EXPONENT) return false;
   return modulusLength <= MAX_MODULUS_BITS;
 }

@@ -63,6 +63,7 @@ describe('metrics stay bounded', () => {
     metrics.observe({
       queueDepths: () => [{ queue: 'pods', depth: 3 }],
       sweepLagMs: () => 1_500,
+      eventsDropped: () => 3,
       verdicts: () => verdicts,
     });
     const name = 'sealwatch_image_signature_expiry_timestamp_seconds';

@@ -109,6 +109,15 @@ export class RegistryWorld {
     return signature.digest;
   }
 
+  /** Lists signatures by the tag schema (notary.md A5). */
+  tag(subject: Descriptor, signatures: readonly string[]): void {
+    const entries = signatures.map((digest) => {
+      const { bytes, type } = this.#contents.get(digest) ?? { bytes: Buffer.of(), type: MANIFEST };
+      return { mediaType: type, digest, size: bytes.byteLength, artifactType: NOTATION };
+    });
+    this.tags.set(subject.digest.replace(':', '-'), this.index(entries).digest);
+  }
+
   readonly client = new RegistryClient({
     dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
     credentials: anonymous,
