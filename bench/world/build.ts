@@ -19,5 +19,5 @@ export async function builtOperator(): Promise<readonly string[]> {
   if (!existsSync(ENTRY) || (await stat(ENTRY)).mtimeMs < Math.max(...times)) {
     await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(ROOT, 'tsconfig.build.json')]);
   }
-  return ['--enable-source-maps', ENTRY, 'operator'];
+  return [...(process.env['NOMAPS'] ? [] : ['--enable-source-maps']), ENTRY, 'operator'];
 }
