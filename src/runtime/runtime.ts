@@ -21,6 +21,7 @@ import {
   type ReconcileResult,
   type StatusWriter,
   WorkQueue,
+  type WorkQueueOptions,
 } from '../kubernetes/index.ts';
 
 import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
@@ -38,7 +39,7 @@ import {
   VerdictStore,
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
-import { WorkloadIndex } from '../workloads/index.ts';
+import { namespaceOfKey, WorkloadIndex } from '../workloads/index.ts';
 import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
 import { isWorthAReconcile } from './projections.ts';
 import type { Services } from './services.ts';
@@ -121,10 +122,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const queue = (
     name: string,
     reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
-    laneOf?: (key: string) => string,
+    groups: Pick<WorkQueueOptions, 'laneOf' | 'tenantOf'> = {},
   ): WorkQueue =>
     new WorkQueue({
-      ...(laneOf === undefined ? {} : { laneOf }),
+      ...groups,
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
@@ -282,14 +283,13 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     'image-signature-request',
     (key, signal) => requestController.reconcile(key, signal),
     // Most requests name images of one registry.
-    (key) => registryOf(requests.get(key)?.spec.images[0]),
+    { laneOf: (key) => registryOf(requests.get(key)?.spec.images[0]), tenantOf: namespaceOfKey },
   );
-  const imageQueue = queue(
-    'image',
-    (key, signal) => imageController.reconcile(key, signal),
-    (key) => referenceOf(key).registry,
-  );
-  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
+  const imageQueue = queue('image', (key, signal) => imageController.reconcile(key, signal), {
+    laneOf: (key) => referenceOf(key).registry,
+    tenantOf: (key) => workloads.namespaceOf(key),
+  });
+  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal), { tenantOf: namespaceOfKey });
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,
