@@ -79,11 +79,14 @@ export class World {
     const config = join(this.#folder.path, 'config.yaml');
     const registry = { mirrors: [{ prefix: REGISTRY_NAME, mirror: host }] };
     await writeFile(config, JSON.stringify({ registry }));
-    const entry = await builtOperator();
+    const { entry, nodeOptions } = await builtOperator();
+    const kubeconfigPath = await this.plane.operatorKubeconfig();
     const startedAt = performance.now();
     const operator = await startOperator({
-      kubeconfigPath: this.plane.kubeconfigPath,
+      kubeconfigPath,
       args: [
+        // Its own ServiceAccount, and a Lease, as in a cluster.
+        ...['--lease-namespace', 'sealwatch-system'],
         ...['--config', config, '--plain-http-hosts', host, '--allow-addresses', '127.0.0.0/8'],
         ...['--signer-endpoint', this.aws.endpoint, '--sts-endpoint', this.aws.endpoint],
         ...args,
@@ -92,6 +95,7 @@ export class World {
         AWS_ACCESS_KEY_ID: this.aws.credentials.accessKeyId,
         AWS_SECRET_ACCESS_KEY: this.aws.credentials.secretAccessKey,
         NODE_ENV: 'production',
+        NODE_OPTIONS: nodeOptions,
         ...env,
       },
       entry,

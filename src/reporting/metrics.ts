@@ -3,6 +3,7 @@ import type { ImageVerdict } from '../api/image-verdict.ts';
 import type { ObjectKey, ObjectMeta } from '../api/object.ts';
 import { BAD_VERDICTS, VERDICTS_WORST_FIRST, type VerdictType } from '../api/verdict.ts';
 import { VERSION } from '../version.ts';
+import { defineLongestStall } from './event-loop.ts';
 import type { VerdictedContainer } from './verdict-text.ts';
 import { defineWatchCounters, type WatchCounts } from './watch-metrics.ts';
 
@@ -81,6 +82,7 @@ export class Metrics {
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     const registers = [this.#registry];
+    defineLongestStall(registers);
     new Gauge({ name: 'sealwatch_build_info', help: 'Version', labelNames: ['version'], registers }).set(
       { version: VERSION },
       1,
