@@ -50,7 +50,6 @@ import { queueAll, type WatchedResources } from './watch.ts';
 const COUNTS_DELAY_MS = 1_000;
 /** A status that another writer changed is put right this much later: two operators that disagree must not race. */
 const FOREIGN_STATUS_DELAY_MS = 5_000;
-const SIGNATURE_CACHE_BYTES = 64 * 1024 * 1024;
 
 export interface RuntimeOptions {
   readonly config: Config;
@@ -116,7 +115,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
-    signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+    signatureCacheBytes: config.signatureCacheBytes,
   });
 
   const queue = (
