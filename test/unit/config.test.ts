@@ -33,6 +33,7 @@ describe('parseConfig', () => {
       revocationRefreshMs: 3_600_000,
       signerEndpoints: new Map(),
       leaseName: 'sealwatch',
+      signatureCacheBytes: 64 * 2 ** 20,
       maxSignatures: 100,
       concurrency: 8,
       requestTimeoutMs: 30_000,
