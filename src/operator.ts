@@ -1,13 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import k8sOperator, { type ResourceEvent, type ResourceEventType, type ResourceMeta } from '@dot-i/k8s-operator';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
 import type { ResourceType } from './api/group.ts';
 import type { KubernetesObject, ObjectKey } from './api/object.ts';
 import type { Config } from './config.ts';
-import { KubernetesClient, type OnChange, Reflector, type ReflectorState, StatusWriter } from './kubernetes/index.ts';
+import {
+  KubernetesClient,
+  LeaderElector,
+  LeaseFence,
+  type OnChange,
+  Reflector,
+  type ReflectorState,
+  StatusWriter,
+} from './kubernetes/index.ts';
 import { Metrics } from './reporting/index.ts';
-import { createRuntime, type Runtime } from './runtime/index.ts';
+import {
+  createRuntime,
+  createServices,
+  Observation,
+  type Runtime,
+  type Services,
+  watchResources,
+} from './runtime/index.ts';
 import { HttpServer } from './server/index.ts';
+import { NO_TRACING, type Tracing } from './tracing/index.ts';
+import { ALWAYS_OPEN } from './transport/index.ts';
 import { USER_AGENT } from './version.ts';
 
 // The package is CommonJS: its default export is a property of what Node imports.
@@ -20,20 +39,31 @@ const Operator = k8sOperator.default;
 export class SealwatchOperator extends Operator {
   readonly #config: Config;
   readonly #logger: Logger;
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics;
+  readonly #observation: Observation;
   readonly #stopping = new AbortController();
   readonly #reflectors: {
     readonly resource: string;
-    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'hasSynced'>;
+    readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'stats' | 'hasSynced'>;
   }[] = [];
   readonly #watches: Promise<void>[] = [];
   readonly #types = new Map<string, ResourceType>();
   readonly #client: KubernetesClient;
   readonly #status: StatusWriter;
+  readonly #fence: LeaseFence | undefined;
+  #services: Services | undefined;
+  #election: { readonly elector: LeaderElector; readonly client: KubernetesClient } | undefined;
+  /** While this replica leads. */
   #runtime: Runtime | undefined;
   #server: HttpServer | undefined;
 
-  constructor(config: Config, logger: Logger, kubeConfig?: KubeConfig) {
+  /** @param observed absent: metrics of its own, and no traces */
+  constructor(
+    config: Config,
+    logger: Logger,
+    kubeConfig?: KubeConfig,
+    observed: { readonly metrics?: Metrics; readonly tracing?: Tracing } = {},
+  ) {
     super({
       debug: (message) => logger.debug(message),
       info: (message) => logger.info(message),
@@ -43,10 +73,18 @@ export class SealwatchOperator extends Operator {
     if (kubeConfig !== undefined) this.kubeConfig = kubeConfig;
     this.#config = config;
     this.#logger = logger;
-    this.#client = new KubernetesClient(this.kubeConfig, {
-      userAgent: USER_AGENT,
-      onRequest: (event) => this.#metrics.kubernetesRequest(event),
-    });
+    const { metrics = new Metrics(), tracing = NO_TRACING } = observed;
+    this.#metrics = metrics;
+    this.#observation = new Observation({ metrics, tracing, logger });
+    metrics.observeWatches(() =>
+      this.#reflectors.map(({ resource, reflector: { state, stats } }) => ({
+        resource,
+        phase: state.phase,
+        ...stats,
+      })),
+    );
+    this.#fence = config.leaseNamespace === undefined ? undefined : new LeaseFence();
+    this.#client = this.#createClient(this.#fence);
     this.#status = new StatusWriter(this.#client);
   }
 
@@ -64,22 +102,48 @@ export class SealwatchOperator extends Operator {
       logger: this.#logger,
     });
     this.#logger.info({ address: this.#server.address }, 'probes and metrics are served');
-    this.#runtime = await createRuntime({
+    const services = await createServices({
       config: this.#config,
-      logger: this.#logger,
       metrics: this.#metrics,
-      client: this.#client,
-      status: this.#status,
-      watch: (type, options) => this.watch(type, options),
-      signal: this.#stopping.signal,
+      observation: this.#observation,
+      logger: this.#logger,
+      fence: this.#fence ?? ALWAYS_OPEN,
     });
+    this.#services = services;
+    const watched = watchResources((type, options) => this.watch(type, options), this.#config.watchNamespaces);
+    const lead = (term: AbortSignal): void => {
+      if (this.#stopping.signal.aborted) return;
+      this.#metrics.leads(true);
+      this.#runtime = createRuntime({
+        config: this.#config,
+        logger: this.#logger,
+        metrics: this.#metrics,
+        observation: this.#observation,
+        client: this.#client,
+        status: this.#status,
+        services,
+        watched,
+        signal: AbortSignal.any([term, this.#stopping.signal]),
+      });
+    };
+    if (this.#fence === undefined) {
+      this.#logger.info('no leader election: this process takes itself for the only one (--lease-namespace)');
+      lead(this.#stopping.signal);
+    } else this.#elect(this.#fence, this.#config.leaseNamespace ?? '', lead);
   }
 
-  /** Ends the watches, lets every reconcile under way end, writes the events that wait, and closes the server. */
+  /**
+   * Ends the watches, lets every reconcile under way end, writes the events that wait, gives the lease back, and closes
+   * the server.
+   */
   async shutdown(): Promise<void> {
     this.stop();
     this.#stopping.abort(new Error('the operator stops'));
-    await this.#runtime?.stop();
+    await this.#runtime?.stop('flush');
+    // Only now may another replica take over.
+    await this.#election?.elector.stop();
+    await this.#election?.client.close();
+    await this.#services?.close();
     await Promise.all(this.#watches);
     await this.#server?.close();
     // Its connection for watches would keep the process alive.
@@ -130,7 +194,7 @@ export class SealwatchOperator extends Operator {
         if (object === undefined) return;
         const event = eventOf(`${plural}.${apiVersion}`, object, typeOf(old, now));
         onEvent(event).catch((error: unknown) =>
-          this.#logger.error({ err: error, object: key }, 'an event handler failed'),
+          this.#logger.error({ err: error, resource: plural, object: key }, 'an event handler failed'),
         );
       },
     });
@@ -159,6 +223,36 @@ export class SealwatchOperator extends Operator {
     });
   }
 
+  #createClient(fence?: LeaseFence): KubernetesClient {
+    return new KubernetesClient(this.kubeConfig, {
+      userAgent: USER_AGENT,
+      onRequest: this.#observation.kubernetesRequest,
+      ...(fence === undefined ? {} : { fence }),
+    });
+  }
+
+  #elect(fence: LeaseFence, namespace: string, lead: (term: AbortSignal) => void): void {
+    const client = this.#createClient();
+    const elector = new LeaderElector({
+      client,
+      fence,
+      namespace,
+      name: this.#config.leaseName,
+      identity: `${hostname()}_${randomUUID()}`,
+      logger: this.#logger,
+      onLeading: lead,
+      onLost: async () => {
+        this.#metrics.leads(false);
+        const runtime = this.#runtime;
+        this.#runtime = undefined;
+        await runtime?.stop('discard');
+      },
+    });
+    this.#metrics.leads(false);
+    this.#election = { elector, client };
+    elector.start();
+  }
+
   #typeOf(meta: ResourceMeta): ResourceType {
     const type = this.#types.get(meta.id);
     if (type === undefined) throw new Error(`resource ${meta.id} is not watched`);
@@ -166,7 +260,6 @@ export class SealwatchOperator extends Operator {
   }
 
   #told(type: ResourceType, state: ReflectorState): void {
-    this.#metrics.watchState(type.plural, state.phase);
     const fields = { resource: type.plural, phase: state.phase };
     if (state.phase === 'Degraded' || state.phase === 'Waiting')
       this.#logger.warn(fields, state.message ?? 'the watch is interrupted');
@@ -175,12 +268,19 @@ export class SealwatchOperator extends Operator {
 
   /** Ready once everything that may be watched was listed; a resource that may not be is said, and does not hold up the rest. */
   #readiness(): { readonly ready: boolean; readonly message: string } {
-    if (this.#runtime === undefined) return { ready: false, message: 'starting' };
+    if (this.#runtime === undefined && this.#election === undefined) return { ready: false, message: 'starting' };
     const lines = this.#reflectors.map(({ resource, reflector }) => `${resource}: ${reflector.state.phase}`);
     const waiting = this.#reflectors.some(
       ({ reflector: { hasSynced, state } }) => !hasSynced && state.phase !== 'Degraded' && state.phase !== 'Waiting',
     );
-    return { ready: !waiting, message: lines.join('\n') };
+    return { ready: !waiting, message: [...this.#role(), ...lines].join('\n') };
+  }
+
+  #role(): readonly string[] {
+    if (this.#election === undefined) return [];
+    if (this.#runtime !== undefined) return ['leader'];
+    const { holder } = this.#election.elector;
+    return [holder === '' ? 'standby: nobody leads yet' : `standby: ${holder} leads`];
   }
 }
 

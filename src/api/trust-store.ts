@@ -40,8 +40,9 @@ export interface TrustStoreStatus {
   /** The earliest notAfter, RFC 3339: the EXPIRES column. */
   readonly earliestExpiry?: string;
   /**
-   * The bundle in force, PEM, kept while spec holds garbage, so that the last good one survives a restart
-   * (faults.md 49). Absent while the bundle of spec is itself in force.
+   * The last spec.caBundle that was good, PEM, so that it survives a restart while spec holds garbage (faults.md 49).
+   * Absent where the last good bundle was one of caBundleFrom. The CRD's own rule lets it be nothing that spec.caBundle
+   * never was: whoever may write the status alone can bring no root into force by it.
    */
   readonly lastGoodBundle?: string;
   readonly conditions?: readonly Condition[];

@@ -1,3 +1,4 @@
+import type { WriteFence } from '../transport/index.ts';
 import type { AwsErrorCode } from './aws-error.ts';
 import type { AwsCredentials } from './credentials.ts';
 
@@ -30,6 +31,8 @@ export interface AwsOptions {
   readonly requestTimeoutMs?: number;
   /** Where proxies are named, and the credentials of the default chain; default the process's. */
   readonly env?: NodeJS.ProcessEnv;
+  /** What calls that change anything ask, at each of their tries; default: they are always let through. */
+  readonly fence?: WriteFence;
   readonly onRequest?: (event: AwsRequestEvent) => void;
 }
 

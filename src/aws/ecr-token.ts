@@ -4,6 +4,8 @@ import { AwsError } from './aws-error.ts';
 const REFRESH_BEFORE_MS = 30 * 60_000;
 /** After a failed refresh the old token serves, and this long nobody asks again. */
 const RETRY_AFTER_MS = 60_000;
+/** A refused token is asked for anew only where AWS was not asked within this time: else the refusal is about rights. */
+const RENEW_AFTER_MS = 60_000;
 /** Not used in its last minute: a pull begun with it must not end without it. */
 const UNUSABLE_BEFORE_MS = 60_000;
 
@@ -28,6 +30,8 @@ export class RefreshedToken {
   readonly #clock: () => Date;
   #kept: Kept | undefined;
   #inFlight: Promise<Kept> | undefined;
+  /** When AWS was asked last, milliseconds. */
+  #askedAt = Number.NEGATIVE_INFINITY;
 
   /** @param fetch asks AWS; the host is for messages */
   constructor(fetch: (host: string) => Promise<AuthorizationToken>, clock: () => Date) {
@@ -39,6 +43,28 @@ export class RefreshedToken {
   async token(host: string): Promise<AuthorizationToken> {
     const kept = this.#kept;
     if (kept !== undefined && this.#now() < kept.refreshAt) return kept;
+    return this.#refreshOnce(host);
+  }
+
+  /**
+   * Another token than one that a registry refused before its time was over: one that came meanwhile, or a new one. One
+   * that was got just now is refused for want of rights: those a new one would not bring.
+   * @returns undefined when there is none: AWS was asked lately, or gives none now
+   */
+  async renewed(refused: string, host: string): Promise<AuthorizationToken | undefined> {
+    const isLate = this.#now() - this.#askedAt >= RENEW_AFTER_MS;
+    if (this.#kept?.password === refused && (isLate || this.#inFlight !== undefined)) {
+      try {
+        await this.#refreshOnce(host);
+      } catch (error) {
+        // What the registry said of the old token tells more.
+        if (!(error instanceof AwsError)) throw error;
+      }
+    }
+    return this.#kept?.password === refused ? undefined : this.#kept;
+  }
+
+  #refreshOnce(host: string): Promise<Kept> {
     this.#inFlight ??= this.#refresh(host).finally(() => {
       this.#inFlight = undefined;
     });
@@ -46,6 +72,7 @@ export class RefreshedToken {
   }
 
   async #refresh(host: string): Promise<Kept> {
+    this.#askedAt = this.#now();
     try {
       const token = await this.#fetch(host);
       const now = this.#now();

@@ -1,11 +1,11 @@
+import { untilAborted } from '../transport/index.ts';
 import type { AwsOptions } from './aws-options.ts';
 import { baseCredentials } from './credentials.ts';
 import { type EcrApi, ecrApi } from './ecr-api.ts';
 import { type EcrHost, parseEcrHost } from './ecr-host.ts';
-import { RefreshedToken } from './ecr-token.ts';
-import { untilAborted } from './until-aborted.ts';
+import { type AuthorizationToken, RefreshedToken } from './ecr-token.ts';
 
-/** Hosts are named by tenants: more regions and roles than this are forgotten, the oldest first. */
+/** Hosts are named by tenants: more regions and roles than this are forgotten, the one first that was not used longest. */
 const MAX_IDENTITIES = 64;
 
 export interface EcrOptions extends AwsOptions {
@@ -16,7 +16,13 @@ export interface EcrOptions extends AwsOptions {
 
 export type EcrCredentials =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string };
+  | {
+      readonly kind: 'basic';
+      readonly username: string;
+      readonly password: string;
+      /** What to use where the registry refuses these before their time; undefined when there is nothing else. */
+      readonly renew?: (signal: AbortSignal) => Promise<EcrCredentials | undefined>;
+    };
 
 /** What a registry client asks for credentials; ready to be chained with others. */
 export interface EcrCredentialProvider {
@@ -56,7 +62,11 @@ export function ecrCredentials(options: EcrOptions = {}): EcrAuthorization {
   const tokenFor = (host: EcrHost, roleArn: string | undefined): RefreshedToken => {
     const key = `${keyOf(host)} ${roleArn ?? ''}`;
     const known = identities.get(key);
-    if (known !== undefined) return known.token;
+    if (known !== undefined) {
+      identities.delete(key);
+      identities.set(key, known);
+      return known.token;
+    }
     const [oldest] = identities;
     if (identities.size >= MAX_IDENTITIES && oldest !== undefined) {
       identities.delete(oldest[0]);
@@ -74,8 +84,8 @@ export function ecrCredentials(options: EcrOptions = {}): EcrAuthorization {
       const host = parseEcrHost(registry);
       if (host === undefined || (host.kind === 'public' && publicRegistry === 'anonymous')) return ANONYMOUS;
       const role = roleArn ?? (host.kind === 'private' ? options.roleOf?.(host.account) : undefined);
-      const { username, password } = await untilAborted(tokenFor(host, role).token(registry), signal);
-      return { kind: 'basic', username, password };
+      const token = tokenFor(host, role);
+      return basic(await untilAborted(token.token(registry), signal), token, registry);
     },
   });
   return {
@@ -89,6 +99,18 @@ export function ecrCredentials(options: EcrOptions = {}): EcrAuthorization {
 }
 
 const ANONYMOUS: EcrCredentials = { kind: 'anonymous' };
+
+function basic({ username, password }: AuthorizationToken, token: RefreshedToken, registry: string): EcrCredentials {
+  return {
+    kind: 'basic',
+    username,
+    password,
+    renew: async (signal) => {
+      const renewed = await untilAborted(token.renewed(password, registry), signal);
+      return renewed === undefined ? undefined : basic(renewed, token, registry);
+    },
+  };
+}
 
 function keyOf(host: EcrHost): string {
   if (host.kind === 'public') return 'public';

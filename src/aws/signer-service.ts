@@ -6,6 +6,7 @@ import {
   type SignPayloadResponse,
 } from '@aws-sdk/client-signer';
 import { PAYLOAD_TYPE } from '../notary/index.ts';
+import { ALWAYS_OPEN, throughFence, type WriteFence, type WritePass } from '../transport/index.ts';
 import { parseSigningJobArn, type SigningProfileArn, splitSignerArn } from './arn.ts';
 import { AwsError } from './aws-error.ts';
 import type { AwsOptions } from './aws-options.ts';
@@ -71,9 +72,11 @@ export interface RevokeSignatureRequest {
  */
 export class SignerService {
   readonly #clients: SignerClients;
+  readonly #fence: WriteFence;
 
   constructor(options: AwsOptions = {}) {
     this.#clients = new SignerClients(options);
+    this.#fence = options.fence ?? ALWAYS_OPEN;
   }
 
   /** What a profile is like now. @throws AwsError; the signal's reason when aborted */
@@ -84,9 +87,13 @@ export class SignerService {
   /**
    * Signs a payload with a profile, in the profile's own region. The answer is AWS's: verify it before use.
    * SignPayload takes no version: where the profile names one, it must be the one that the profile has now.
-   * @throws AwsError; the signal's reason when aborted
+   * @throws AwsError; the signal's reason when aborted; NotLeaderError where the fence holds it back
    */
-  async signPayload(request: SignPayloadRequest, signal: AbortSignal): Promise<SignedPayload> {
+  signPayload(request: SignPayloadRequest, signal: AbortSignal): Promise<SignedPayload> {
+    return throughFence(this.#fence, signal, (fenced, pass) => this.#signPayload(request, fenced, pass));
+  }
+
+  async #signPayload(request: SignPayloadRequest, signal: AbortSignal, pass: WritePass): Promise<SignedPayload> {
     const { profile, payload } = request;
     if (payload.byteLength === 0 || payload.byteLength > MAX_PAYLOAD_BYTES) {
       throw new AwsError(
@@ -101,6 +108,7 @@ export class SignerService {
       payload,
       payloadFormat: PAYLOAD_TYPE,
     });
+    command.middlewareStack.add(asking(pass), EACH_TRY);
     let answer: SignPayloadResponse;
     try {
       answer = await this.#clients.call(
@@ -150,12 +158,17 @@ export class SignerService {
 
   /**
    * Revokes the signature that a job made. A job that is revoked already is a success.
-   * @throws AwsError; the signal's reason when aborted
+   * @throws AwsError; the signal's reason when aborted; NotLeaderError where the fence holds it back
    */
-  async revokeSignature(request: RevokeSignatureRequest, signal: AbortSignal): Promise<void> {
+  revokeSignature(request: RevokeSignatureRequest, signal: AbortSignal): Promise<void> {
+    return throughFence(this.#fence, signal, (fenced, pass) => this.#revokeSignature(request, fenced, pass));
+  }
+
+  async #revokeSignature(request: RevokeSignatureRequest, signal: AbortSignal, pass: WritePass): Promise<void> {
     const { jobId, account, region } = parseSigningJobArn(request.jobArn);
     const reason = request.reason.slice(0, MAX_REASON_LENGTH);
     const command = new RevokeSignatureCommand({ jobId, jobOwner: account, reason });
+    command.middlewareStack.add(asking(pass), EACH_TRY);
     try {
       await this.#clients.call(
         {
@@ -184,6 +197,21 @@ export class SignerService {
   close(): void {
     this.#clients.close();
   }
+}
+
+/** Innermost of the SDK's steps: after the retries were counted and the request was signed. */
+const EACH_TRY = { name: 'writeFence', step: 'deserialize', priority: 'low' } as const;
+
+/**
+ * Asks the fence at each try of a call, last before it is sent. One that waits for its connection while the process is
+ * stopped may still leave when it wakes: a job that signs for nobody, since the push after it asks again; or the
+ * revocation that a person wanted.
+ */
+function asking(pass: WritePass): <A, R>(next: (args: A) => R) => (args: A) => R {
+  return (next) => (args) => {
+    pass.check();
+    return next(args);
+  };
 }
 
 function regionOf(profileVersionArn: string): string {

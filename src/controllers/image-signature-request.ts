@@ -1,15 +1,15 @@
 import { IMAGE_SIGNATURE_REQUESTS } from '../api/group.ts';
-import type { ImageSignatureRequest, ImageSignatureRequestStatus } from '../api/image-signature-request.ts';
+import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import { keyOf, type ObjectKey } from '../api/object.ts';
 import type { ImageEvaluation, ImageKey, RevocationSweep } from '../verification/index.ts';
 import type { ReconcileResult } from './context.ts';
 import { FAULT_RETRY_MS } from './fault-retry.ts';
 import { jobsOf } from './image.ts';
+import { writeAndTell } from './ready-event.ts';
 import { type RegistryClients, registryAccess } from './registry-access.ts';
 import { cleanUp } from './request-cleanup.ts';
-import { readyEvent } from './request-event.ts';
 import { hasFinalizer, syncFinalizer } from './request-finalizer.ts';
-import { regardingOf, sweepUser } from './request-names.ts';
+import { sweepUser } from './request-names.ts';
 import { type PermissionOptions, permissionProblem } from './request-permission.ts';
 import { planRequest, type RequestPlan } from './request-plan.ts';
 import type { ImageResult, Problem } from './request-result.ts';
@@ -117,7 +117,7 @@ export class ImageSignatureRequestController {
       ...handled(request, false),
       now: this.#options.context.clock(),
     });
-    await this.#writeAndTell(request, status);
+    await writeAndTell(this.#options.context, IMAGE_SIGNATURE_REQUESTS, request, status);
     return result;
   }
 
@@ -131,14 +131,7 @@ export class ImageSignatureRequestController {
       ...handled(work.request, allSigned),
       now: this.#options.context.clock(),
     });
-    await this.#writeAndTell(work.request, status);
-  }
-
-  async #writeAndTell(request: ImageSignatureRequest, status: ImageSignatureRequestStatus): Promise<void> {
-    const { context } = this.#options;
-    const written = await context.status.write(IMAGE_SIGNATURE_REQUESTS, request, status);
-    const event = readyEvent(request.status?.conditions ?? [], status.conditions ?? []);
-    if (written && event !== undefined) context.events.record({ regarding: regardingOf(request), ...event });
+    await writeAndTell(this.#options.context, IMAGE_SIGNATURE_REQUESTS, work.request, status);
   }
 
   async #delete(request: ImageSignatureRequest, signal: AbortSignal): Promise<ReconcileResult> {

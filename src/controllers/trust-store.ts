@@ -8,6 +8,7 @@ import { distinguishedNameOf, NotaryError, parseTrustStore, type TrustStoreCerti
 import type { TrustStoreSet } from '../verification/index.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
 import { readKey } from './object-data.ts';
+import { writeAndTell } from './ready-event.ts';
 import { count } from './wording.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -32,7 +33,6 @@ type Loaded =
 /** Keeps the trust stores in force in step with the TrustStore objects (design.md, "TrustStore"; notary.md F9). */
 export class TrustStoreController {
   readonly #options: TrustStoreControllerOptions;
-  readonly #bundles = new Map<ObjectKey, string>();
 
   constructor(options: TrustStoreControllerOptions) {
     this.#options = options;
@@ -42,7 +42,6 @@ export class TrustStoreController {
     const { stores, inForce, onChange, refreshMs } = this.#options;
     const object = stores.get(key);
     if (object === undefined) {
-      this.#bundles.delete(key);
       if (inForce.remove(key)) onChange();
       return {};
     }
@@ -62,7 +61,7 @@ export class TrustStoreController {
           ? this.#keepLastGood(object)
           : inForce.remove(key);
     if (changed) onChange();
-    await this.#options.context.status.write(TRUST_STORES, object, this.#status(object, loaded));
+    await writeAndTell(this.#options.context, TRUST_STORES, object, this.#status(object, loaded));
     const fromSource = object.spec.caBundleFrom !== undefined;
     return { requeueAfterMs: fromSource ? refreshMs : DAY_MS / 4 };
   }
@@ -71,21 +70,21 @@ export class TrustStoreController {
     const source = await this.#readBundle(object, signal);
     if (source.kind === 'failed') return source;
     try {
-      const store = parseTrustStore(object.spec.type, storeName(object), source.pem);
-      this.#bundles.set(object.metadata.name, source.pem);
-      return { kind: 'loaded', store };
+      return { kind: 'loaded', store: parseTrustStore(object.spec.type, storeName(object), source.pem) };
     } catch (error) {
       if (!(error instanceof NotaryError)) throw error;
-      return { kind: 'failed', reason: 'InvalidBundle', message: error.message };
+      return { kind: 'failed', reason: 'InvalidBundle', message: `${source.field}: ${error.message}` };
     }
   }
 
   async #readBundle(
     object: TrustStore,
     signal: AbortSignal,
-  ): Promise<{ readonly kind: 'read'; readonly pem: string } | Extract<Loaded, { kind: 'failed' }>> {
+  ): Promise<
+    { readonly kind: 'read'; readonly field: string; readonly pem: string } | Extract<Loaded, { kind: 'failed' }>
+  > {
     const { caBundle, caBundleFrom } = object.spec;
-    if (caBundle !== undefined) return { kind: 'read', pem: caBundle };
+    if (caBundle !== undefined) return { kind: 'read', field: 'spec.caBundle', pem: caBundle };
     const reference = caBundleFrom?.configMapKeyRef ?? caBundleFrom?.secretKeyRef;
     if (reference === undefined) {
       const message = 'spec: expected caBundle or caBundleFrom with configMapKeyRef or secretKeyRef; found neither';
@@ -95,7 +94,7 @@ export class TrustStoreController {
     const where = `${kind} ${reference.namespace}/${reference.name}`;
     try {
       const pem = await readKey(this.#options.context.client, kind, reference, signal);
-      if (pem !== undefined) return { kind: 'read', pem };
+      if (pem !== undefined) return { kind: 'read', field: `${where}, key ${reference.key}`, pem };
       return { kind: 'failed', reason: 'SourceNotFound', message: `${where} has no key ${reference.key}: add it` };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -109,7 +108,10 @@ export class TrustStoreController {
     }
   }
 
-  /** Puts the last good bundle in force again where this process does not have it yet (faults.md 49). */
+  /**
+   * Puts the last good bundle in force again where this process does not have it yet (faults.md 49). The API server lets
+   * status hold none but what spec.caBundle once was, so that who may write the status alone brings no root into force.
+   */
   #keepLastGood(object: TrustStore): boolean {
     const { inForce, context } = this.#options;
     const name = storeName(object);
@@ -117,12 +119,13 @@ export class TrustStoreController {
     const pem = object.status?.lastGoodBundle;
     if (pem === undefined) return inForce.remove(object.metadata.name);
     try {
-      const store = parseTrustStore(object.spec.type, name, pem);
-      this.#bundles.set(object.metadata.name, pem);
-      return inForce.put(object.metadata.name, store);
+      return inForce.put(object.metadata.name, parseTrustStore(object.spec.type, name, pem));
     } catch (error) {
       if (!(error instanceof NotaryError)) throw error;
-      context.logger.warn({ trustStore: object.metadata.name, err: error }, 'status.lastGoodBundle is not usable');
+      context.logger.warn(
+        { resource: TRUST_STORES.plural, object: object.metadata.name, err: error },
+        'status.lastGoodBundle is not usable',
+      );
       return inForce.remove(object.metadata.name);
     }
   }
@@ -142,14 +145,15 @@ export class TrustStoreController {
     const store = held ? inForce.find(object.spec.type, storeName(object)) : undefined;
     const certificates = (store?.certificates ?? []).map(certificateStatus);
     const earliest = certificates.map((certificate) => certificate.notAfter).sort()[0];
-    const lastGood = loaded.kind === 'failed' && held ? this.#bundles.get(object.metadata.name) : undefined;
+    // The bundle of a ConfigMap or Secret is not kept: nothing would show that it ever stood there.
+    const lastGood = loaded.kind === 'loaded' ? object.spec.caBundle : object.status?.lastGoodBundle;
     return {
       observedGeneration: object.metadata.generation ?? 0,
       certificates,
       certificateCount: certificates.length,
       ...(earliest === undefined ? {} : { earliestExpiry: earliest }),
       ...(lastGood === undefined ? {} : { lastGoodBundle: lastGood }),
-      conditions: this.#conditions(object, loaded, certificates, now),
+      conditions: this.#conditions(object, loaded, certificates, lastGood !== undefined, now),
     };
   }
 
@@ -157,12 +161,13 @@ export class TrustStoreController {
     object: TrustStore,
     loaded: Loaded,
     certificates: readonly TrustStoreCertificateStatus[],
+    survivesRestart: boolean,
     now: Date,
   ): readonly Condition[] {
     const observedGeneration = object.metadata.generation ?? 0;
     const kept =
       certificates.length > 0
-        ? `; the last good bundle (${count(certificates.length, 'certificate')}) stays in force`
+        ? `; the last good bundle (${count(certificates.length, 'certificate')}) stays in force${survivesRestart ? '' : ' until the operator restarts'}`
         : '';
     const ready =
       loaded.kind === 'loaded'

@@ -1,6 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { ResourceType } from '../api/group.ts';
 import type { KubernetesObject, ObjectKey } from '../api/object.ts';
+import { ALWAYS_OPEN, throughFence, type WriteFence, type WritePass } from '../transport/index.ts';
 import { ApiError, errorOfAnswer, hasStatus, parseStatusBody } from './api-error.ts';
 import { readBounded } from './body.ts';
 import type { CallOptions, KubernetesList, ListOptions, PatchOptions, WatchOptions, WatchStream } from './call.ts';
@@ -24,6 +25,8 @@ export interface KubernetesClientOptions {
   readonly userAgent: string;
   readonly onRequest?: RequestHook;
   readonly ping?: PingTiming;
+  /** What creates, patches and deletes ask; default: they are always let through. */
+  readonly fence?: WriteFence;
 }
 
 /**
@@ -31,17 +34,19 @@ export interface KubernetesClientOptions {
  *
  * Every method throws ApiError: of the server's metav1.Status, or with status 0 where no answer came (`Unreachable`,
  * `Timeout`) or none that can be read (`InvalidAnswer`, `TooLarge`). An abort by the caller throws the signal's
- * reason. A 401 makes it read the credentials again and try once more (faults.md 6); nothing else is retried here.
+ * reason; a write that the fence holds back throws NotLeaderError. A 401 makes it read the credentials again and try once more (faults.md 6); nothing else is retried here.
  */
 export class KubernetesClient {
   readonly #connections: Connections;
   readonly #userAgent: string;
   readonly #onRequest: RequestHook;
+  readonly #fence: WriteFence;
 
   constructor(kubeConfig: KubeConfig, options: KubernetesClientOptions) {
     this.#connections = new Connections(kubeConfig, options.ping);
     this.#userAgent = options.userAgent;
     this.#onRequest = options.onRequest ?? (() => {});
+    this.#fence = options.fence ?? ALWAYS_OPEN;
   }
 
   /** Reads one object; 404 throws. */
@@ -196,10 +201,10 @@ export class KubernetesClient {
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
     };
     const label = { operation: call.operation, resource, method: call.method };
-    return this.#observed(label, () =>
+    const exchange = (caller: AbortSignal | undefined, pass?: WritePass): Promise<T> =>
       this.#withFreshCredentials(() =>
-        withDeadline(options.signal, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, async (signal) => {
-          const answer = await this.#connections.send({ ...request, signal });
+        withDeadline(caller, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, async (signal) => {
+          const answer = await this.#connections.send({ ...request, signal, ...(pass === undefined ? {} : { pass }) });
           const good = answer.statusCode >= 200 && answer.statusCode < 300;
           const bytes = await readBounded(
             answer.body,
@@ -213,7 +218,11 @@ export class KubernetesClient {
           }
           return parseJson<T>(what, bytes);
         }),
-      ),
+      );
+    return this.#observed(label, () =>
+      call.method === 'GET'
+        ? exchange(options.signal)
+        : throughFence(this.#fence, options.signal, (signal, pass) => exchange(signal, pass)),
     );
   }
 

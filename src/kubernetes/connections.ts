@@ -1,10 +1,12 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { RequestContext } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, request } from 'undici';
+import { fencedBody, type WritePass } from '../transport/index.ts';
 import { ApiError } from './api-error.ts';
 import { CredentialSource, type Credentials } from './credentials.ts';
 import { awaitUnlessAborted, isTimeout } from './deadline.ts';
 import { DEFAULT_PING, Http2Connection, type PingTiming, type StreamedAnswer } from './http2-connection.ts';
+import { createResettableConnector } from './resettable-connector.ts';
 
 /** More requests than this at once would only queue in the API server's priority and fairness. */
 const MAX_CONNECTIONS = 32;
@@ -17,6 +19,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Of a write, which alone has a body: asked once more when the bytes leave. */
+  readonly pass?: WritePass;
   readonly signal: AbortSignal;
 }
 
@@ -40,6 +44,8 @@ export class Connections {
   #pool: { readonly fingerprint: string; readonly dispatcher: Promise<Dispatcher> } | undefined;
   #http2: { readonly fingerprint: string; readonly connection: Promise<Http2Connection | undefined> } | undefined;
   #http1Until = 0;
+  /** Ends the connections of a pool, so that nothing of a write is sent again. */
+  readonly #resets = new WeakMap<Dispatcher, () => void>();
 
   constructor(kubeConfig: KubeConfig, ping: PingTiming = DEFAULT_PING) {
     const cluster = kubeConfig.getCurrentCluster();
@@ -108,13 +114,27 @@ export class Connections {
 
   async #send(credentials: Credentials, input: HttpRequest): Promise<Dispatcher.ResponseData> {
     const dispatcher = await this.#dispatcher(credentials);
+    const { body, pass } = input;
+    const bytes = pass === undefined ? undefined : Buffer.from(body ?? '', 'utf8');
+    // A signal of its own: the connections are reset before undici closes one in the ordinary way.
+    const aborting = new AbortController();
+    const onAbort = (): void => {
+      if (pass?.signal.aborted === true) this.#resets.get(dispatcher)?.();
+      aborting.abort(input.signal.reason);
+    };
+    if (input.signal.aborted) onAbort();
+    input.signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await request(this.#base + input.path, {
         method: input.method,
-        headers: { ...input.headers, ...credentials.headers },
+        headers: {
+          ...input.headers,
+          ...credentials.headers,
+          ...(bytes === undefined ? {} : { 'content-length': String(bytes.byteLength) }),
+        },
         dispatcher,
-        signal: input.signal,
-        ...(input.body === undefined ? {} : { body: input.body }),
+        signal: aborting.signal,
+        body: bytes !== undefined && pass !== undefined ? fencedBody(bytes, pass) : null,
       });
     } catch (error) {
       throw this.#explain(error, input.signal);
@@ -159,15 +179,18 @@ export class Connections {
     }
     const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = credentials.tls;
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
-    const connect = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-    return new Agent({
-      connect: { ...connect, keepAlive: true, keepAliveInitialDelay: 15_000 },
+    const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+    const { connect, reset } = createResettableConnector(given);
+    const agent = new Agent({
+      connect,
       connections: MAX_CONNECTIONS,
       allowH2: false,
       // The deadline of each request is its signal; a watch may be silent for minutes.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+    this.#resets.set(agent, reset);
+    return agent;
   }
 
   async #http2Connection(credentials: Credentials): Promise<Http2Connection | undefined> {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ResourceType } from '../api/group.ts';
+import { NotLeaderError } from '../transport/index.ts';
 import { ApiError, hasStatus } from './api-error.ts';
 import type { KubernetesClient } from './client.ts';
 import { pause } from './deadline.ts';
@@ -38,6 +39,8 @@ interface Series {
   count: number;
   toldCount: number;
   lastObserved: Date;
+  /** Nothing is counted here any more: what is not told yet is told now, or never. */
+  isClosed: boolean;
 }
 
 /**
@@ -92,6 +95,7 @@ export class EventRecorder {
       count: 1,
       toldCount: 0,
       lastObserved: now,
+      isClosed: false,
     };
     this.#makeRoom();
     this.#series.set(key, series);
@@ -111,6 +115,15 @@ export class EventRecorder {
     this.#stop.abort(new Error('shutting down'));
   }
 
+  /** Drops what waits, and ends: another replica tells from here on. */
+  async discard(): Promise<void> {
+    clearTimeout(this.#sweep);
+    this.#series.clear();
+    this.#queue.length = 0;
+    this.#stop.abort(new NotLeaderError());
+    await this.#sending;
+  }
+
   #makeRoom(): void {
     const oldest = this.#series.entries().next();
     if (this.#series.size >= MAX_SERIES && !oldest.done) {
@@ -120,6 +133,7 @@ export class EventRecorder {
 
   #close(key: string, series: Series): void {
     this.#series.delete(key);
+    series.isClosed = true;
     if (series.count > series.toldCount && series.toldCount > 0) {
       this.#enqueue(series);
     }
@@ -160,26 +174,33 @@ export class EventRecorder {
   async #send(): Promise<void> {
     await Promise.resolve();
     for (let series = this.#queue.shift(); series !== undefined; series = this.#queue.shift()) {
-      await this.#write(series);
+      // Queued twice, and told by the first.
+      if (series.toldCount === series.count) continue;
+      const isWritten = await this.#write(series);
+      // It was closed while its first write was under way, and came again by then.
+      if (isWritten && series.isClosed && series.toldCount < series.count) this.#enqueue(series);
     }
     this.#sending = undefined;
   }
 
-  async #write(series: Series): Promise<void> {
+  /** @returns false when it was dropped */
+  async #write(series: Series): Promise<boolean> {
     for (let attempt = 1; !this.#stop.signal.aborted; attempt += 1) {
       try {
         await this.#writeOnce(series);
-        return;
+        return true;
       } catch (error) {
+        if (error instanceof NotLeaderError) return false;
         if (attempt === MAX_ATTEMPTS || !isTransient(error)) {
           this.#drop(series, error instanceof Error ? error.message : String(error));
-          return;
+          return false;
         }
         const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
         await pause(Math.max(asked, RETRY_DELAY_MS * attempt), this.#stop.signal);
       }
     }
-    this.#drop(series, 'shutting down');
+    if (!(this.#stop.signal.reason instanceof NotLeaderError)) this.#drop(series, 'shutting down');
+    return false;
   }
 
   async #writeOnce(series: Series): Promise<void> {
@@ -210,10 +231,8 @@ export class EventRecorder {
   #drop(series: Series, reason: string): void {
     this.#dropped += 1;
     const { regarding, reason: eventReason } = series.input;
-    this.#options.logger.warn(
-      { object: `${regarding.kind} ${regarding.namespace ?? ''}/${regarding.name}`, event: eventReason, reason },
-      'event dropped',
-    );
+    const object = regarding.namespace === undefined ? regarding.name : `${regarding.namespace}/${regarding.name}`;
+    this.#options.logger.warn({ kind: regarding.kind, object, event: eventReason, reason }, 'event dropped');
   }
 }
 

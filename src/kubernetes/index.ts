@@ -13,7 +13,15 @@ export { cutMessage, removeCondition, setCondition } from './conditions.ts';
 export type { QueueClock } from './delayed-keys.ts';
 export type { EventInput, ObjectReference } from './event.ts';
 export { EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
-export { clusterOf, loadKubeConfig } from './kube-config.ts';
+export { clusterOf, loadKubeConfig, ownNamespace } from './kube-config.ts';
+export {
+  DEFAULT_LEASE_TIMING,
+  LeaderElector,
+  type LeaderElectorOptions,
+  type LeaseTiming,
+} from './leader-elector.ts';
+export { LEASES, type Lease, type LeaseSpec } from './lease.ts';
+export { LeaseFence } from './lease-fence.ts';
 export { jsonEquals } from './merge-patch.ts';
 export type { OnChange } from './object-index.ts';
 export { type Owner, OwnerResolver } from './owner-resolver.ts';

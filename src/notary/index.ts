@@ -76,4 +76,9 @@ export type {
   TrustStoreReference,
 } from './trust-policy/statement.ts';
 export type { FindTrustStore, TrustStoreCertificates } from './trust-store.ts';
+export {
+  createVerificationCache,
+  type VerificationCache,
+  type VerificationCacheLimits,
+} from './verification-cache.ts';
 export { type VerifySignatureInput, verifySignature } from './verify.ts';

@@ -1,10 +1,13 @@
 import { signatureAlgorithmOf, verifyWithAlgorithm } from './algorithm.ts';
 import { checkChain } from './certificates/chain.ts';
+import type { IsSignedBy } from './certificates/issuance.ts';
 import type { Envelope } from './envelope/envelope.ts';
 import { NotaryError } from './error.ts';
 import type { CheckCode } from './outcome.ts';
 import type { VerificationPlugin } from './plugin.ts';
 import { quote } from './quote.ts';
+import { NO_CACHE } from './verification-cache.ts';
+import type { VerifySignatureInput } from './verify.ts';
 
 /** Why an envelope's integrity does not hold. */
 export interface IntegrityFailure {
@@ -23,17 +26,31 @@ export function checkIntegrity(
   return checkPlugin(envelope, plugins) ?? checkSignature(envelope);
 }
 
+/** The same of an envelope whose bytes a cache may know: whether the plugins process it is asked each time. */
+export function checkIntegrityOf(
+  envelope: Envelope,
+  {
+    envelopeBytes,
+    mediaType,
+    plugins,
+    cache = NO_CACHE,
+  }: Pick<VerifySignatureInput, 'envelopeBytes' | 'mediaType' | 'plugins' | 'cache'>,
+): IntegrityFailure | undefined {
+  const checkBytes = (): IntegrityFailure | undefined => checkSignature(envelope, cache.isSignedBy);
+  return checkPlugin(envelope, plugins) ?? cache.integrityOf(envelopeBytes, mediaType, checkBytes);
+}
+
 /** The native equivalent of the plugin that an envelope names. */
 export function pluginOf(envelope: Envelope, plugins: readonly VerificationPlugin[]): VerificationPlugin | undefined {
   return plugins.find((plugin) => plugin.name === envelope.verificationPlugin);
 }
 
 /** The signature and its chain alone, without the question of who processes critical attributes. */
-export function checkSignature(envelope: Envelope): IntegrityFailure | undefined {
+export function checkSignature(envelope: Envelope, signedBy?: IsSignedBy): IntegrityFailure | undefined {
   const leaf = envelope.certificates[0];
   if (leaf === undefined) return failed('the envelope has no certificate');
   try {
-    checkChain(envelope.certificates, 'codeSigning');
+    checkChain(envelope.certificates, 'codeSigning', signedBy);
     const algorithm = signatureAlgorithmOf(leaf);
     if (envelope.algorithm !== algorithm) {
       const found = quote(envelope.algorithm);

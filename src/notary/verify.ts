@@ -8,13 +8,14 @@ import type { Descriptor } from './descriptor.ts';
 import type { Envelope } from './envelope/envelope.ts';
 import { parseEnvelope } from './envelope/parse.ts';
 import { NotaryError } from './error.ts';
-import { checkIntegrity, pluginOf } from './integrity.ts';
+import { checkIntegrityOf, pluginOf } from './integrity.ts';
 import type { CheckResult, SignatureOutcome, SignatureVerdict } from './outcome.ts';
 import type { VerificationPlugin } from './plugin.ts';
 import type { RevocationChecker } from './revocation/revocation.ts';
 import type { TimestampVerifier } from './timestamp/timestamp.ts';
 import type { Statement } from './trust-policy/statement.ts';
 import type { FindTrustStore } from './trust-store.ts';
+import type { VerificationCache } from './verification-cache.ts';
 
 export interface VerifySignatureInput {
   readonly envelopeBytes: Uint8Array;
@@ -29,6 +30,8 @@ export interface VerifySignatureInput {
   readonly plugins: readonly VerificationPlugin[];
   readonly checkRevocation: RevocationChecker;
   readonly verifyTimestamp: TimestampVerifier;
+  /** What is known of bytes already; default: nothing. */
+  readonly cache?: VerificationCache;
   readonly signal: AbortSignal;
 }
 
@@ -59,12 +62,12 @@ const CHECKS: readonly Check[] = [
 export async function verifySignature(input: VerifySignatureInput): Promise<SignatureOutcome> {
   let envelope: Envelope;
   try {
-    envelope = parseEnvelope(input.envelopeBytes, input.mediaType);
+    envelope = parseEnvelope(input.envelopeBytes, input.mediaType, input.cache?.readCertificate);
   } catch (error) {
     if (!(error instanceof NotaryError)) throw error;
     return unparsed(error);
   }
-  const checks: CheckResult[] = [integrityResult(envelope, input.plugins)];
+  const checks: CheckResult[] = [integrityResult(envelope, input)];
   const outcome = (): SignatureOutcome => summarize(envelope, checks, input);
   if (endsSignature(checks[0])) return outcome();
 
@@ -77,8 +80,8 @@ export async function verifySignature(input: VerifySignatureInput): Promise<Sign
   return outcome();
 }
 
-function integrityResult(envelope: Envelope, plugins: readonly VerificationPlugin[]): CheckResult {
-  const failure = checkIntegrity(envelope, plugins);
+function integrityResult(envelope: Envelope, input: VerifySignatureInput): CheckResult {
+  const failure = checkIntegrityOf(envelope, input);
   return failure === undefined
     ? {
         type: 'integrity',

@@ -20,6 +20,21 @@ export interface Referrer extends Descriptor {
   readonly artifactType?: string;
 }
 
+/** Which referrers are to be listed. */
+export interface ReferrerFilter {
+  readonly artifactType: string;
+  readonly limit: number;
+  /** A list by the tag schema alone will do, where the registry is known to have lacked the Referrers API lately. */
+  readonly mayBeByTagAlone?: boolean;
+}
+
+/** What refers to a subject, as a store lists it. */
+export interface ReferrerList {
+  readonly referrers: readonly Referrer[];
+  /** The Referrers API was not asked: it may list more, if the registry has it by now. Never of an empty list. */
+  readonly byTagAlone?: boolean;
+}
+
 /** A referrer that was pushed, and how it is listed. */
 export interface PushedReferrer extends Descriptor {
   /** Only the index of the tag schema lists it: another writer may take it out again (notary.md A5). */
@@ -58,9 +73,9 @@ export interface ArtifactStore {
   readonly listReferrers: (
     reference: Reference,
     subject: Descriptor,
-    filter: { readonly artifactType: string; readonly limit: number },
+    filter: ReferrerFilter,
     signal: AbortSignal,
-  ) => Promise<readonly Referrer[]>;
+  ) => Promise<ReferrerList>;
   /** Stores a blob, unless it is there. */
   readonly pushBlob: (
     reference: Reference,

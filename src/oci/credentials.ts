@@ -4,7 +4,16 @@ import { OciError } from './error.ts';
 /** How to authenticate to a registry. */
 export type Credentials =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  | {
+      readonly kind: 'basic';
+      readonly username: string;
+      readonly password: string;
+      /**
+       * Where these are given for a time and may be withdrawn before it is over: what to use where a registry refuses
+       * them; undefined when there is nothing else.
+       */
+      readonly renew?: (signal: AbortSignal) => Promise<Credentials | undefined>;
+    }
   /** Sent to the registry as it is. */
   | { readonly kind: 'bearer'; readonly token: string }
   /** Exchanged for tokens at the registry's token service (OAuth 2.0 refresh token). */

@@ -5,6 +5,7 @@ import { compareKeys, MAX_KEY_LENGTH, matchesKey, parseKey, type RegistryKey } f
 /** `.dockerconfigjson` has entries under `auths`; `.dockercfg`, the older form, has nothing else. */
 export type DockerConfigForm = 'dockerconfigjson' | 'dockercfg';
 
+const PRINTABLE = /^[\x21-\x7e]+$/;
 const MAX_ENTRIES = 1_000;
 /** The user name that stands beside an identity token (Docker's protocol of credential helpers). */
 const TOKEN_USERNAME = '<token>';
@@ -59,7 +60,12 @@ function parseEntries(text: string, form: DockerConfigForm): Entry[] {
 function parseEntry(key: string, value: unknown): Credentials | undefined {
   if (!isObject(value)) throw invalid(`auths[${JSON.stringify(key)}]: expected an object`);
   const { auth, username, password, registrytoken, identitytoken } = value;
-  if (typeof registrytoken === 'string' && registrytoken !== '') return { kind: 'bearer', token: registrytoken };
+  if (typeof registrytoken === 'string' && registrytoken !== '') {
+    // It is sent as it is: what no header can hold would look like a registry that cannot be reached.
+    if (!PRINTABLE.test(registrytoken))
+      throw invalid(`auths[${JSON.stringify(key)}].registrytoken: expected printable ASCII without spaces`);
+    return { kind: 'bearer', token: registrytoken };
+  }
   if (typeof identitytoken === 'string' && identitytoken !== '') return { kind: 'identity', token: identitytoken };
   if (typeof username === 'string' && typeof password === 'string' && username !== '')
     return loginCredentials(username, password);

@@ -1,12 +1,22 @@
 import { type Dispatcher, request } from 'undici';
-import { AddressRefusedError, printable, readBounded, TooLargeError } from '../transport/index.ts';
+import {
+  AddressRefusedError,
+  fencedBody,
+  printable,
+  readBounded,
+  TooLargeError,
+  type WritePass,
+} from '../transport/index.ts';
 import { OciError } from './error.ts';
+import { secretsSent, withoutSecrets } from './sent-secrets.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'PATCH';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** Of a write: asked once more when the bytes leave. */
+  readonly pass?: WritePass;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly dispatcher: Dispatcher;
@@ -18,6 +28,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: Buffer;
+  /** What was sent and must not be told, although the answer may echo it. */
+  readonly secrets: readonly string[];
 }
 
 const MAX_ERROR_BYTES = 64 * 1024;
@@ -26,10 +38,15 @@ const MAX_RETRY_AFTER_MS = 24 * 60 * 60_000;
 /** One exchange, bounded in bytes and time. @throws OciError Unreachable, Timeout, TooLarge or AddressRefused */
 export async function exchange(input: HttpRequest): Promise<HttpAnswer> {
   try {
+    const { body: bytes = new Uint8Array(), pass } = input;
     const answer = await request(input.url, {
       method: input.method,
-      headers: { ...input.headers, 'accept-encoding': 'identity' },
-      body: input.body ?? null,
+      headers: {
+        ...input.headers,
+        'accept-encoding': 'identity',
+        ...(pass === undefined ? {} : { 'content-length': String(bytes.byteLength) }),
+      },
+      body: pass === undefined ? (input.body ?? null) : fencedBody(bytes, pass),
       signal: input.signal,
       dispatcher: input.dispatcher,
     });
@@ -44,7 +61,8 @@ export async function exchange(input: HttpRequest): Promise<HttpAnswer> {
       throw new OciError('ServerError', `${input.what}: expected the content as it is, found it under an encoding`);
     }
     const body = input.method === 'HEAD' ? await drain(answer.body) : await readBody(answer.body, limit, failed);
-    return { status: answer.statusCode, headers, body };
+    const secrets = secretsSent(input.headers, input.body);
+    return { status: answer.statusCode, headers, body, secrets };
   } catch (error) {
     throw transportError(error, input);
   }
@@ -116,7 +134,7 @@ function findCause(error: unknown, matches: (cause: unknown) => boolean): unknow
  */
 export function statusError(what: string, answer: HttpAnswer, whenMissing?: string): OciError {
   const { status } = answer;
-  const told = registryError(answer.body);
+  const told = registryError(answer);
   const retryAfterMs = retryAfter(answer.headers.get('retry-after'));
   const options = {
     status,
@@ -131,7 +149,7 @@ export function statusError(what: string, answer: HttpAnswer, whenMissing?: stri
       options,
     );
   }
-  if (status === 403)
+  if (status === 403 || isRefusal(status, told.code))
     return new OciError(
       'Denied',
       `${what}: the registry denies access (${said}): check the permissions of the credentials`,
@@ -155,8 +173,22 @@ export function statusError(what: string, answer: HttpAnswer, whenMissing?: stri
   return new OciError('ServerError', `${what}: unexpected answer ${said}`, options);
 }
 
+/** Whether a registry does not take the credentials that it was sent. */
+export function refusesCredentials(answer: HttpAnswer): boolean {
+  const { status } = answer;
+  return status === 401 || status === 403 || isRefusal(status, registryError(answer).code);
+}
+
+/** ECR says 400 to a password that it never gave. */
+function isRefusal(status: number, code: string | undefined): boolean {
+  return status === 400 && (code === 'DENIED' || code === 'UNAUTHORIZED');
+}
+
 /** Error code and message of a registry, cut and cleaned: nothing else of an answer is ever told. */
-function registryError(body: Buffer): { readonly code?: string; readonly text: string } {
+function registryError({ body, secrets }: Pick<HttpAnswer, 'body' | 'secrets'>): {
+  readonly code?: string;
+  readonly text: string;
+} {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
@@ -166,8 +198,10 @@ function registryError(body: Buffer): { readonly code?: string; readonly text: s
   const errors = typeof parsed === 'object' && parsed !== null && 'errors' in parsed ? parsed.errors : undefined;
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
   if (typeof first !== 'object' || first === null) return { text: '' };
-  const code = 'code' in first && typeof first.code === 'string' ? printable(first.code, 50) : undefined;
-  const message = 'message' in first && typeof first.message === 'string' ? printable(first.message) : '';
+  const code =
+    'code' in first && typeof first.code === 'string' ? printable(withoutSecrets(first.code, secrets), 50) : undefined;
+  const message =
+    'message' in first && typeof first.message === 'string' ? printable(withoutSecrets(first.message, secrets)) : '';
   const text = [code, message].filter((part) => part !== undefined && part !== '').join(': ');
   return { text, ...(code === undefined ? {} : { code }) };
 }

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import type { Descriptor } from '../notary/index.ts';
-import type { ArtifactStore, Manifest, Referrer, ReferrerDetails } from './artifact-store.ts';
+import type {
+  ArtifactStore,
+  Manifest,
+  Referrer,
+  ReferrerDetails,
+  ReferrerFilter,
+  ReferrerList,
+} from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { isContentFault, OciError } from './error.ts';
 import { entriesOf, parseDescriptor } from './index-entries.ts';
@@ -90,10 +97,10 @@ export class OciLayout implements ArtifactStore {
   async listReferrers(
     _reference: Reference,
     subject: Descriptor,
-    filter: { readonly artifactType: string; readonly limit: number },
+    filter: ReferrerFilter,
     signal: AbortSignal,
-  ): Promise<readonly Referrer[]> {
-    return findReferrers(this, subject, filter, signal);
+  ): Promise<ReferrerList> {
+    return { referrers: await findReferrers(this, subject, filter, signal) };
   }
 
   async pushBlob(

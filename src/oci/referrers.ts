@@ -1,6 +1,6 @@
 import type { Descriptor } from '../notary/index.ts';
 import { withDeadline } from '../transport/index.ts';
-import type { Referrer } from './artifact-store.ts';
+import type { Referrer, ReferrerFilter, ReferrerList } from './artifact-store.ts';
 import { OciError } from './error.ts';
 import { readFallbackIndex } from './fallback-index.ts';
 import { entriesOf, parseDescriptor } from './index-entries.ts';
@@ -9,8 +9,8 @@ import type { RegistryClient } from './registry-client.ts';
 
 const MAX_PAGES = 100;
 
-/** A list of referrers as a registry gave it. */
-export interface ReferrerList {
+/** Entries of one page or index. */
+interface Entries {
   readonly referrers: readonly Referrer[];
   /** Entries that are no descriptors. They are passed over, since one must not hide the others (notary.md A8). */
   readonly malformed: number;
@@ -19,6 +19,9 @@ export interface ReferrerList {
 /**
  * What refers to a subject, of one artifact type (notary.md A4, A5): the Referrers API, else the tag schema. Pages are
  * read until there are `limit` of them, so that junk without end costs neither memory nor time without end.
+ *
+ * A registry that lacked the API a while ago is asked by the tag first where that may do: one request, not two. "None"
+ * is never said without both, and a registry that has the API by now is found out where a tag lists nothing.
  * @returns at most `limit` descriptors, without annotations: those of a list are unverified and unbounded
  * @throws OciError for everything that is not a clear answer: it never means "none"
  */
@@ -26,22 +29,27 @@ export async function listReferrers(
   client: RegistryClient,
   reference: Reference,
   subject: Descriptor,
-  filter: { readonly artifactType: string; readonly limit: number },
+  filter: ReferrerFilter,
   signal: AbortSignal,
-): Promise<readonly Referrer[]> {
+): Promise<ReferrerList> {
   return withDeadline(client.timeoutMs, signal, async (deadline) => {
-    const found = new Found(filter.artifactType);
-    if (!(await fromApi(client, reference, subject, filter, found, deadline.signal))) {
-      const index = await readFallbackIndex(client, reference, subject.digest, deadline.signal);
-      if (index !== undefined) found.add(parseReferrers(index.entries), false);
+    let byTag: Found | undefined;
+    if (filter.mayBeByTagAlone === true && client.lacksReferrersApi(reference)) {
+      byTag = await fromTag(client, reference, subject, filter, deadline.signal);
+      if (byTag.unique.size > 0) return { referrers: byTag.upTo(filter.limit), byTagAlone: true };
     }
+    const byApi = new Found(filter.artifactType);
+    const hasApi = await fromApi(client, reference, subject, filter, byApi, deadline.signal);
+    const found = hasApi ? byApi : (byTag ?? (await fromTag(client, reference, subject, filter, deadline.signal)));
+    // Not before the tag schema was answered too: a host without its backend says 404 to everything.
+    client.noteReferrersApi(reference, hasApi);
     if (found.unique.size === 0 && found.malformed > 0) {
       throw new OciError(
         'InvalidAnswer',
         `referrers of ${formatReference(reference)}: expected descriptors, found ${found.malformed} entries without mediaType, digest or size, and nothing else`,
       );
     }
-    return [...found.unique.values()].slice(0, filter.limit);
+    return { referrers: found.upTo(filter.limit) };
   });
 }
 
@@ -55,7 +63,11 @@ class Found {
     this.#artifactType = artifactType;
   }
 
-  add(list: ReferrerList, isFiltered: boolean): void {
+  upTo(limit: number): readonly Referrer[] {
+    return [...this.unique.values()].slice(0, limit);
+  }
+
+  add(list: Entries, isFiltered: boolean): void {
     this.malformed += list.malformed;
     for (const referrer of list.referrers) {
       if (!isFiltered && referrer.artifactType !== this.#artifactType) continue;
@@ -64,12 +76,26 @@ class Found {
   }
 }
 
+/** What the index of the tag schema lists. */
+async function fromTag(
+  client: RegistryClient,
+  reference: Reference,
+  subject: Descriptor,
+  { artifactType }: ReferrerFilter,
+  signal: AbortSignal,
+): Promise<Found> {
+  const found = new Found(artifactType);
+  const index = await readFallbackIndex(client, reference, subject.digest, signal);
+  if (index !== undefined) found.add(parseReferrers(index.entries), false);
+  return found;
+}
+
 /** Adds what the Referrers API lists; false where the registry does not have that API. */
 async function fromApi(
   client: RegistryClient,
   reference: Reference,
   subject: Descriptor,
-  { artifactType, limit }: { readonly artifactType: string; readonly limit: number },
+  { artifactType, limit }: ReferrerFilter,
   found: Found,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -95,7 +121,7 @@ async function fromApi(
   return true;
 }
 
-function parseReferrers(entries: readonly unknown[]): ReferrerList {
+function parseReferrers(entries: readonly unknown[]): Entries {
   const referrers = entries.map(parseReferrer).filter((referrer) => referrer !== undefined);
   return { referrers, malformed: entries.length - referrers.length };
 }

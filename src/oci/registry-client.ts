@@ -1,6 +1,13 @@
 import type { Descriptor } from '../notary/index.ts';
 import { printable } from '../transport/index.ts';
-import type { ArtifactStore, Manifest, PushedReferrer, Referrer, ReferrerDetails } from './artifact-store.ts';
+import type {
+  ArtifactStore,
+  Manifest,
+  PushedReferrer,
+  ReferrerDetails,
+  ReferrerFilter,
+  ReferrerList,
+} from './artifact-store.ts';
 import { checkContent, digestOf } from './digest.ts';
 import { OciError } from './error.ts';
 import { changeFallbackIndex } from './fallback-writer.ts';
@@ -164,13 +171,23 @@ export class RegistryClient implements ArtifactStore {
     return next.href;
   }
 
+  /** Whether a registry is known to have lacked the Referrers API lately. */
+  lacksReferrersApi(reference: Reference): boolean {
+    return this.#session.memory.lacksReferrersApi(this.locate(reference).registry);
+  }
+
+  /** Takes note of whether a registry has the Referrers API, as it answered just now. */
+  noteReferrersApi(reference: Reference, has: boolean): void {
+    this.#session.memory.noteReferrersApi(this.locate(reference).registry, has);
+  }
+
   /** What refers to a subject, by the Referrers API or the tag schema (notary.md A4, A5). */
   listReferrers(
     reference: Reference,
     subject: Descriptor,
-    filter: { readonly artifactType: string; readonly limit: number },
+    filter: ReferrerFilter,
     signal: AbortSignal,
-  ): Promise<readonly Referrer[]> {
+  ): Promise<ReferrerList> {
     return listReferrers(this, reference, subject, filter, signal);
   }
 
@@ -183,7 +200,10 @@ export class RegistryClient implements ArtifactStore {
     signal: AbortSignal,
   ): Promise<PushedReferrer> {
     const pushed = await this.pushManifest(reference, bytes, mediaType, undefined, signal);
-    if (pushed.subjectAccepted) return pushed.descriptor;
+    if (pushed.subjectAccepted) {
+      this.noteReferrersApi(reference, true);
+      return pushed.descriptor;
+    }
     const add = { ...pushed.descriptor, artifactType, annotations };
     await changeFallbackIndex(this, reference, subject.digest, { add }, signal);
     return { ...pushed.descriptor, byTagSchema: true };

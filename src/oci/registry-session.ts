@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { HostLimiter } from '../transport/index.ts';
+import {
+  ALWAYS_OPEN,
+  HostLimiter,
+  type TurnPriority,
+  throughFence,
+  type WriteFence,
+  type WritePass,
+} from '../transport/index.ts';
 import {
   authorizationOf,
   type Candidate,
@@ -10,7 +17,7 @@ import {
 } from './credentials.ts';
 import { OciError, type OciErrorCode } from './error.ts';
 import { learnFrom, takeTurn } from './host-turns.ts';
-import { exchange, type HttpAnswer, statusError } from './http.ts';
+import { exchange, type HttpAnswer, refusesCredentials, statusError } from './http.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { Reference } from './reference.ts';
 import { RegistryMemory } from './registry-memory.ts';
@@ -29,10 +36,14 @@ export interface RegistrySessionOptions {
   readonly maxAttempts: number;
   /** Shared by all who ask the same hosts; default one of its own. */
   readonly limiter?: HostLimiter;
+  /** Whose requests have their turn first at a busy host; default `running`. */
+  readonly priority?: TurnPriority;
   /** Where repositories are asked for in place of their own hosts; absent: nowhere else. */
   readonly mirrors?: () => Mirrors;
   /** For one operation with all its attempts, milliseconds. */
   readonly timeoutMs: number;
+  /** What uploads and deletions ask; default: they are always let through. */
+  readonly fence?: WriteFence;
   /** Told of every exchange. */
   readonly onRequest?: (exchange: {
     readonly registry: string;
@@ -62,6 +73,14 @@ export interface SessionRequest {
 interface TimedRequest extends SessionRequest {
   /** When its time is over, by performance.now(). */
   readonly endsAt: number;
+  /** Where it changes anything. */
+  readonly pass?: WritePass;
+}
+
+/** An answer, and the credentials that it was given to. */
+interface Served {
+  readonly answer: HttpAnswer;
+  readonly by: Credentials;
 }
 
 const MAX_REDIRECTS = 5;
@@ -79,14 +98,15 @@ const RETRYABLE = new Set(['Unreachable', 'ServerError', 'RateLimited']);
 /** Speaks HTTP with registries: authentication, retries, redirects, deadlines. Knows nothing of manifests. */
 export class RegistrySession {
   readonly #options: RegistrySessionOptions;
-  readonly #memory: RegistryMemory;
+  /** What registries told. */
+  readonly memory: RegistryMemory;
   /** What served last, for each repository and its actions. */
   readonly #serving = new Map<string, { readonly credentials: Credentials; readonly until: number }>();
   readonly #limiter: HostLimiter;
 
   constructor(options: RegistrySessionOptions) {
     this.#options = options;
-    this.#memory = options.memory ?? new RegistryMemory();
+    this.memory = options.memory ?? new RegistryMemory();
     this.#limiter = options.limiter ?? new HostLimiter({ concurrency: DEFAULT_CONCURRENCY });
   }
 
@@ -103,16 +123,23 @@ export class RegistrySession {
 
   /** Whether a registry asked for credentials when it was last spoken to without. */
   asksForCredentials(registry: string): boolean {
-    return this.#memory.challengeOf(registry) !== undefined;
+    return this.memory.challengeOf(registry) !== undefined;
   }
 
   /**
    * Sends a request until it is answered, the attempts are used up, or the time is over.
    * @param reference where it goes: a mirror has been put in its place already
    * @returns any answer below 500 except 401 and 429
-   * @throws OciError
+   * @throws OciError; NotLeaderError where the fence holds back what would change anything
    */
   async send(reference: Reference, input: SessionRequest, signal: AbortSignal): Promise<HttpAnswer> {
+    if (input.method === 'GET' || input.method === 'HEAD') return this.#attempts(reference, input, signal);
+    return throughFence(this.#options.fence ?? ALWAYS_OPEN, signal, (fenced, pass) =>
+      this.#attempts(reference, { ...input, pass }, fenced),
+    );
+  }
+
+  async #attempts(reference: Reference, input: Omit<TimedRequest, 'endsAt'>, signal: AbortSignal): Promise<HttpAnswer> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
     const endsAt = performance.now() + this.#options.timeoutMs;
     let [attempt, failures] = [0, 0];
@@ -143,7 +170,7 @@ export class RegistrySession {
    * that served last, then with each that may serve, and without any at last.
    */
   async #authorized(reference: Reference, input: TimedRequest, signal: AbortSignal): Promise<HttpAnswer> {
-    if (this.#memory.challengeOf(reference.registry) === undefined) {
+    if (this.memory.challengeOf(reference.registry) === undefined) {
       const first = await this.#follow(reference, input, undefined, signal);
       if (first.status !== 401) return passOrThrow(input.what, first);
       if (!this.#takeChallenge(reference, first)) throw statusError(input.what, first);
@@ -153,7 +180,10 @@ export class RegistrySession {
     let failure: OciError | undefined;
     if (before !== undefined && before.until > performance.now()) {
       const result = await this.#tryWith(before.credentials, reference, input, signal);
-      if (!(result instanceof OciError)) return result;
+      if (!(result instanceof OciError)) {
+        if (result.by !== before.credentials) this.#remember(use, result.by);
+        return result.answer;
+      }
       failure = result;
     }
     this.#serving.delete(use);
@@ -174,8 +204,8 @@ export class RegistrySession {
         failure = tried === 1 ? result : (failure ?? result);
         continue;
       }
-      if (candidate.kind !== 'unavailable') this.#remember(use, candidate);
-      return result;
+      this.#remember(use, result.by);
+      return result.answer;
     }
     throw failure ?? unauthorized(input.what);
   }
@@ -192,8 +222,27 @@ export class RegistrySession {
     this.#serving.set(use, { credentials, until: performance.now() + SERVING_MS });
   }
 
-  /** @returns the answer, or what the registry or its token service has against these credentials */
+  /**
+   * Sends a request with credentials; where they are refused, with those that take their place: one refresh, one retry
+   * (faults.md 23).
+   * @returns the answer and whose it is, or what the registry or its token service has against these credentials
+   */
   async #tryWith(
+    credentials: Credentials,
+    reference: Reference,
+    input: TimedRequest,
+    signal: AbortSignal,
+  ): Promise<Served | OciError> {
+    const result = await this.#tryOnce(credentials, reference, input, signal);
+    if (!(result instanceof OciError)) return { answer: result, by: credentials };
+    const renewed = credentials.kind === 'basic' ? await credentials.renew?.(signal) : undefined;
+    if (renewed === undefined) return result;
+    const again = await this.#tryOnce(renewed, reference, input, signal);
+    return again instanceof OciError ? again : { answer: again, by: renewed };
+  }
+
+  /** @returns the answer, or what the registry or its token service has against these credentials */
+  async #tryOnce(
     credentials: Credentials,
     reference: Reference,
     input: TimedRequest,
@@ -201,7 +250,7 @@ export class RegistrySession {
   ): Promise<HttpAnswer | OciError> {
     let refused: string | undefined;
     for (let isFirst = true; ; isFirst = false) {
-      const challenge = this.#memory.challengeOf(reference.registry);
+      const challenge = this.memory.challengeOf(reference.registry);
       if (challenge === undefined) throw unauthorized(input.what);
       let authorization: Authorization | undefined;
       try {
@@ -212,8 +261,8 @@ export class RegistrySession {
       }
       if (authorization === undefined) return unauthorized(input.what, challenge, credentials);
       const answer = await this.#follow(reference, input, authorization.header, signal);
-      if ((answer.status !== 401 && answer.status !== 403) || answer.redirected)
-        return passOrThrow(input.what, answer, true);
+      // Where a host was redirected to, no credentials went.
+      if (answer.redirected || !refusesCredentials(answer)) return passOrThrow(input.what, answer, true);
       const isNewChallenge = answer.status === 401 && this.#takeChallenge(reference, answer, challenge);
       // A token that was kept may have been revoked meanwhile: one refresh, and one retry (faults.md 23).
       const mayHelp = answer.status === 401 && (authorization.kept || isNewChallenge);
@@ -236,7 +285,7 @@ export class RegistrySession {
     if (answer.redirected) return false;
     const challenge = parseChallenge(answer.headers.get('www-authenticate') ?? '');
     if (challenge === undefined) return false;
-    this.#memory.keepChallenge(reference.registry, challenge);
+    this.memory.keepChallenge(reference.registry, challenge);
     return before === undefined || placeOf(challenge) !== placeOf(before);
   }
 
@@ -255,7 +304,7 @@ export class RegistrySession {
     const { registry, repository } = reference;
     const scope = input.actions === '' ? '' : `repository:${repository}:${input.actions}`;
     const request = { registry, challenge, scope, credentials };
-    return this.#memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
+    return this.memory.tokens.get(request, refused, (exchange) => this.#askForToken(registry, exchange), signal);
   }
 
   async #askForToken(registry: string, { url, ...exchange }: TokenExchange): Promise<HttpAnswer> {
@@ -316,7 +365,7 @@ export class RegistrySession {
     registry: string,
     input: Omit<TimedRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
   ): Promise<HttpAnswer> {
-    const leave = await takeTurn(this.#limiter, input);
+    const leave = await takeTurn(this.#limiter, { ...input, priority: this.#options.priority ?? 'running' });
     const started = performance.now();
     let outcome = 'error';
     try {

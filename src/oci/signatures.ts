@@ -10,6 +10,15 @@ import { createSignatureManifest, EMPTY_CONFIG, readSignatureManifest, subjectIn
 /** notary.md A6. */
 const MAX_ENVELOPE_BYTES = 32 * 1024 * 1024;
 
+/** The signatures of an image, as its store lists them. */
+export interface SignatureList {
+  readonly signatures: readonly Descriptor[];
+  /** There are more than were asked for. */
+  readonly truncated: boolean;
+  /** The Referrers API was not asked: see ReferrerList. */
+  readonly byTagAlone?: boolean;
+}
+
 /** A signature as its store holds it: its manifest is checked, its envelope read but not parsed. */
 export interface SignatureArtifact {
   readonly manifest: Descriptor;
@@ -19,17 +28,24 @@ export interface SignatureArtifact {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** The signatures that a store lists for an image, up to a limit (notary.md A4, A7). */
+/**
+ * The signatures that a store lists for an image, up to a limit (notary.md A4, A7).
+ * @param options.mayBeByTagAlone see ReferrerFilter; whoever finds among them what is looked for needs no more
+ */
 export async function listSignatures(
   client: ArtifactStore,
   reference: Reference,
   subject: Descriptor,
-  options: { readonly max: number },
+  { max, mayBeByTagAlone = false }: { readonly max: number; readonly mayBeByTagAlone?: boolean },
   signal: AbortSignal,
-): Promise<{ readonly signatures: readonly Descriptor[]; readonly truncated: boolean }> {
-  const filter = { artifactType: ARTIFACT_TYPE_NOTATION, limit: options.max + 1 };
-  const found = await client.listReferrers(reference, subject, filter, signal);
-  return { signatures: found.slice(0, options.max).map(descriptorOf), truncated: found.length > options.max };
+): Promise<SignatureList> {
+  const filter = { artifactType: ARTIFACT_TYPE_NOTATION, limit: max + 1, mayBeByTagAlone };
+  const { referrers, byTagAlone = false } = await client.listReferrers(reference, subject, filter, signal);
+  return {
+    signatures: referrers.slice(0, max).map(descriptorOf),
+    truncated: referrers.length > max,
+    ...(byTagAlone ? { byTagAlone } : {}),
+  };
 }
 
 /**

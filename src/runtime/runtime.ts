@@ -1,10 +1,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { IMAGE_SIGNATURE_REQUESTS, NAMESPACES, PODS, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
-import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
-import type { KubernetesObject } from '../api/object.ts';
-import type { TrustPolicy } from '../api/trust-policy.ts';
-import type { TrustStore } from '../api/trust-store.ts';
+import { IMAGE_SIGNATURE_REQUESTS, PODS, type ResourceType, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
+import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import { createSignerPlugin } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import { createCertificateServices } from '../controllers/certificate-services.ts';
@@ -25,13 +22,18 @@ import {
   type ReconcileResult,
   type StatusWriter,
   WorkQueue,
+  type WorkQueueOptions,
 } from '../kubernetes/index.ts';
-import { createRevocationChecker, createTimestampVerifier } from '../notary/index.ts';
+
+import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
 import { chainCredentials } from '../oci/index.ts';
-import type { Metrics } from '../reporting/index.ts';
+import { imageFields, type LoggedImage, type LoggedObject, type Metrics } from '../reporting/index.ts';
 import {
+  affectedByPolicies,
+  affectedByStores,
   createPolicySet,
   ImageVerifier,
+  type IsAffected,
   type PolicySet,
   RevocationSweep,
   referenceOf,
@@ -40,46 +42,52 @@ import {
   VerdictStore,
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
-import { type ProjectedPod, projectPod, WorkloadIndex } from '../workloads/index.ts';
-import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
-import { isWorthAReconcile, pickMetadata, withoutManagedFields } from './projections.ts';
-import { createServices } from './services.ts';
-import { settled, until } from './start-order.ts';
-import { type Objects, queueAll, type Watch, watchNamespaces } from './watch.ts';
+import { namespaceOfKey, WorkloadIndex } from '../workloads/index.ts';
+import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
+import type { Observation } from './observation.ts';
+import { isWorthAReconcile } from './projections.ts';
+import type { Services } from './services.ts';
+import { firstPass, settled, until } from './start-order.ts';
+import { queueAll, type WatchedResources } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
 const COUNTS_DELAY_MS = 1_000;
 /** A status that another writer changed is put right this much later: two operators that disagree must not race. */
 const FOREIGN_STATUS_DELAY_MS = 5_000;
-const SIGNATURE_CACHE_BYTES = 64 * 1024 * 1024;
 
 export interface RuntimeOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly client: KubernetesClient;
   readonly status: StatusWriter;
-  readonly watch: Watch;
+  readonly services: Services;
+  readonly watched: WatchedResources;
+  /** Aborts when the term of leadership ends, or the process. */
   readonly signal: AbortSignal;
 }
 
 export interface Runtime {
-  /** Ends every reconcile and writes what waits. */
-  readonly stop: () => Promise<void>;
+  /**
+   * Ends every reconcile, the timers and what is told of verdicts; a second time it does nothing more.
+   * @param events `flush`: those that wait are written; `discard`: another replica leads and tells its own
+   */
+  readonly stop: (events: 'flush' | 'discard') => Promise<void>;
 }
 
 /**
  * Puts the parts together (design.md, "How data flows"): watch events fill indexes and queue keys; controllers read
- * the indexes; timers and the sweep queue keys again.
+ * the indexes; timers and the sweep queue keys again. It lives as long as this replica leads: the watches, and the clients
+ * of registries and AWS, outlive it, and the next one begins with nothing but them.
  */
-export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { config, logger, metrics, client, status } = options;
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { config, logger, metrics, observation, client, status, services, watched } = options;
   const clock = systemClock;
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const services = await createServices({ config, metrics, logger });
-  const { settings, signerService, registries } = services;
+  const { settings, signerService, registries, verdictCache } = services;
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -99,36 +107,43 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
     },
     onChecked: (result) => metrics.revocationCheck(result),
+    onLookup: (isHit) => metrics.cacheLookup('revocation-status', isHit),
   });
-  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger, {
+    onRequest: observation.certificateServiceRequest,
+    onLookup: (isHit) => metrics.cacheLookup('revocation-answer', isHit),
+  });
+  const cache = createVerificationCache();
   const verifier = new ImageVerifier({
     policies: () => policySet,
     findTrustStore: trustStores.find,
     plugins: [createSignerPlugin(sweep)],
     checkRevocation: createRevocationChecker(checkChainRevocation),
-    verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
+    verifyTimestamp: createTimestampVerifier({ checkChainRevocation, signedBy: cache.isSignedBy }),
+    cache,
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
-    signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+    signatureCacheBytes: config.signatureCacheBytes,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
+    onLookup: (cache, isHit) => metrics.cacheLookup(cache, isHit),
+    around: (key, run) => observation.verification(key, run),
   });
+  verdicts.onUpdate((key, verdict) => verifier.keep(key, verdict));
 
   const queue = (
     name: string,
+    about: (key: string) => LoggedObject | LoggedImage,
     reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
-    laneOf?: (key: string) => string,
+    groups: Pick<WorkQueueOptions, 'laneOf' | 'tenantOf'> = {},
   ): WorkQueue =>
     new WorkQueue({
-      ...(laneOf === undefined ? {} : { laneOf }),
+      ...groups,
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
-      reconcile,
-      onResult: ({ key, error, durationMs }) => {
-        metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
-        if (error !== undefined && !options.signal.aborted)
-          logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
-      },
+      reconcile: (key, signal) => observation.reconcile(name, about(key), () => reconcile(key, signal)),
+      onResult: (result) => observation.reconciled(name, about(result.key), result, options.signal.aborted),
     });
 
   const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
@@ -147,64 +162,67 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (statement === undefined) return;
     policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
   };
-  const reevaluateAll = (): void => {
-    for (const key of workloads.images()) imageQueue.add(key);
-    for (const key of requests.keys()) requestQueue.add(key);
+  /** A verdict depends on its statement and the stores that this names; what they have in common with others stands. */
+  const reevaluate = (isAffected: IsAffected, stores: ReadonlySet<string> = new Set()): void => {
+    for (const key of workloads.images()) if (isImageAffected(key, isAffected)) imageQueue.add(key);
+    for (const [key, request] of requests) if (isRequestAffected(request, isAffected, stores)) requestQueue.add(key);
     for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
   };
 
-  const storeReflector = options.watch<TrustStore>(TRUST_STORES, {
-    project: (raw) => withoutManagedFields(raw) as TrustStore,
-    onChange: onlyWhatMatters(
-      () => storeQueue,
-      () => queueAll(stores, storeQueue),
-    ),
-  });
-  const stores: Objects<TrustStore> = storeReflector.store;
-  const policyReflector = options.watch<TrustPolicy>(TRUST_POLICIES, {
-    project: (raw) => withoutManagedFields(raw) as TrustPolicy,
-    onChange: onlyWhatMatters(
-      () => policyQueue,
-      () => {
-        // The index is not changed yet while it tells: read it once the handler is done.
-        queueMicrotask(() => {
-          policySet = createPolicySet(policies.values(), policySet);
-          queueAll(policies, policyQueue);
-          reevaluateAll();
-        });
-      },
-    ),
-  });
-  const policies: Objects<TrustPolicy> = policyReflector.store;
-  const namespaced = { watch: options.watch, names: config.watchNamespaces };
-  const requests = watchNamespaces<ImageSignatureRequest>(namespaced, IMAGE_SIGNATURE_REQUESTS, {
-    project: (raw) => withoutManagedFields(raw) as ImageSignatureRequest,
-    onChange: onlyWhatMatters(() => requestQueue),
-  });
-  const namespaces = options.watch<KubernetesObject>(NAMESPACES, {
-    project: ({ metadata }) => ({ metadata: pickMetadata(metadata) }),
-    onChange: () => {},
-  }).store;
-  const pods = watchNamespaces<ProjectedPod>(namespaced, PODS, {
-    project: projectPod,
-    onChange: (key, _old, now) => {
-      const before = imagesOfPod(key, workloads);
-      const { changedImages } = workloads.update(key, now);
-      for (const image of changedImages) imageQueue.add(image);
-      const after = imagesOfPod(key, workloads);
-      if (before.join() !== after.join()) {
-        for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
-      }
-      podQueue.add(key);
-    },
-  });
+  const [stores, policies] = [watched.stores.store, watched.policies.store];
+  const [requests, pods] = [watched.requests.store, watched.pods.store];
+  const namespaces = watched.namespaces.store;
+  const listen = (): Promise<unknown> => {
+    const { signal } = options;
+    return Promise.all([
+      watched.stores.listen(
+        onlyWhatMatters(
+          () => storeQueue,
+          () => queueAll(stores, storeQueue),
+        ),
+        signal,
+      ),
+      watched.policies.listen(
+        onlyWhatMatters(
+          () => policyQueue,
+          () => {
+            // The index is not changed yet while it tells: read it once the handler is done.
+            queueMicrotask(() => {
+              const before = policySet;
+              policySet = createPolicySet(policies.values(), before);
+              queueAll(policies, policyQueue);
+              reevaluate(affectedByPolicies(before, policySet));
+            });
+          },
+        ),
+        signal,
+      ),
+      watched.requests.listen(
+        onlyWhatMatters(() => requestQueue),
+        signal,
+      ),
+      watched.pods.listen((key, _old, now) => {
+        const before = imagesOfPod(key, workloads);
+        const { changedImages } = workloads.update(key, now);
+        for (const image of changedImages) imageQueue.add(image);
+        const after = imagesOfPod(key, workloads);
+        if (before.join() !== after.join()) {
+          for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
+        }
+        podQueue.add(key);
+      }, signal),
+    ]);
+  };
 
   const storeController = new TrustStoreController({
     context,
     stores,
     inForce: trustStores,
     refreshMs: config.trustStoreRefreshMs,
-    onChange: reevaluateAll,
+    onChange: () => {
+      const changed = trustStores.takeChanged();
+      reevaluate(affectedByStores(policySet, changed), changed);
+    },
   });
   const policyController = new TrustPolicyController({
     context,
@@ -213,7 +231,8 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     trustStores,
     verdicts,
     imagesByPod: () => imagesByPod(pods, workloads),
-    storesLoaded: () => storeReflector.hasSynced && storesSettled(),
+    storesLoaded: () => watched.stores.reflectors.every(({ hasSynced }) => hasSynced) && storesSettled(),
+    countsComplete: firstPass(watched.pods.reflectors, workloads, verdicts),
   });
   const requestController = new ImageSignatureRequestController({
     context,
@@ -262,7 +281,6 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       pullCredentials.forget(key);
       countAnew(verdict?.statement);
     },
-    onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
   });
   const podController = new PodController({
     context,
@@ -273,20 +291,24 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     metrics,
   });
 
-  const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
-  const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
+  const storeQueue = queue('trust-store', objectsOf(TRUST_STORES), (key, signal) =>
+    storeController.reconcile(key, signal),
+  );
+  const policyQueue = queue('trust-policy', objectsOf(TRUST_POLICIES), (key) => policyController.reconcile(key));
   const requestQueue = queue(
     'image-signature-request',
+    objectsOf(IMAGE_SIGNATURE_REQUESTS),
     (key, signal) => requestController.reconcile(key, signal),
     // Most requests name images of one registry.
-    (key) => registryOf(requests.get(key)?.spec.images[0]),
+    { laneOf: (key) => registryOf(requests.get(key)?.spec.images[0]), tenantOf: namespaceOfKey },
   );
-  const imageQueue = queue(
-    'image',
-    (key, signal) => imageController.reconcile(key, signal),
-    (key) => referenceOf(key).registry,
-  );
-  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
+  const imageQueue = queue('image', imageFields, (key, signal) => imageController.reconcile(key, signal), {
+    laneOf: (key) => referenceOf(key).registry,
+    tenantOf: (key) => workloads.namespaceOf(key),
+  });
+  const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal), {
+    tenantOf: namespaceOfKey,
+  });
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,
@@ -300,14 +322,17 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     for (const pod of workloads.podsOf(key)) podQueue.add(pod);
     countAnew(now.statement);
     countAnew(before?.statement);
+    observation.verdictChanged(key, now, before);
   });
   metrics.observe({
-    queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
+    queues: () =>
+      Object.entries(queues).map(([name, { depth, running, delayed }]) => ({ queue: name, depth, running, delayed })),
     sweepLagMs: () => sweep.lagMs(),
+    eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
   });
 
-  settings.start((now, before) => {
+  services.onSettings((now, before) => {
     // What was listed at another place says nothing of this one.
     for (const key of workloads.images()) {
       if (!isMovedBy(key, before.mirrors, now.mirrors)) continue;
@@ -315,12 +340,14 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
       imageQueue.add(key);
     }
     queueAll(requests, requestQueue);
-  }, logger);
+  });
 
   // Policies and stores come first: a verdict made without them would be told, and taken back a moment later.
   const begin = async (): Promise<void> => {
+    const told = listen();
     storeQueue.start();
-    await settled([storeReflector, policyReflector], options.signal);
+    await settled([...watched.stores.reflectors, ...watched.policies.reflectors], options.signal);
+    await told;
     await until(() => storesSettled() || options.signal.aborted);
     policyQueue.start();
     imageQueue.start();
@@ -331,14 +358,25 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (!options.signal.aborted) logger.error({ err: error }, 'the controllers could not be started');
   });
 
+  const stop = async (waiting: 'flush' | 'discard'): Promise<void> => {
+    await beginning;
+    services.onSettings(undefined);
+    await Promise.all(Object.values(queues).map((each) => each.stop()));
+    await sweep.stop();
+    if (waiting === 'flush') await events.flush(config.shutdownTimeoutMs);
+    else await events.discard();
+    metrics.standby();
+  };
+  let stopped: Promise<void> | undefined;
   return {
-    stop: async () => {
-      await beginning;
-      settings.stop();
-      await Promise.all(Object.values(queues).map((each) => each.stop()));
-      await sweep.stop();
-      await services.close();
-      await events.flush(config.shutdownTimeoutMs);
+    stop: (waiting) => {
+      stopped ??= stop(waiting);
+      return stopped;
     },
   };
+}
+
+/** What a line about a key of a resource's queue says. */
+function objectsOf({ plural }: ResourceType): (key: ObjectKey) => LoggedObject {
+  return (key) => ({ resource: plural, object: key });
 }

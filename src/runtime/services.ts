@@ -3,14 +3,21 @@ import { type AwsOptions, ecrCredentials, SignerService } from '../aws/index.ts'
 import type { Config } from '../config.ts';
 import type { RegistryClients } from '../controllers/registry-access.ts';
 import { createRegistryClients } from '../controllers/registry-clients.ts';
-import type { Metrics } from '../reporting/index.ts';
+import { type Metrics, setLogLevel } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
+import type { WriteFence } from '../transport/index.ts';
+import { type CacheRead, openVerdictCache, systemClock, type VerdictCache } from '../verification/index.ts';
+import type { Observation } from './observation.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
-  readonly settings: WatchedFile<Settings>;
+  readonly settings: Pick<WatchedFile<Settings>, 'current'>;
+  /** Has one told when the file changes: whoever leads; undefined: nobody. It is read all the time. */
+  readonly onSettings: (tell: ((now: Settings, before: Settings) => void) | undefined) => void;
   readonly signerService: SignerService;
   readonly registries: RegistryClients;
+  /** Absent: nothing outlives a restart. */
+  readonly verdictCache?: VerdictCache;
   readonly close: () => Promise<void>;
 }
 
@@ -18,9 +25,11 @@ export interface Services {
 export async function createServices(options: {
   readonly config: Config;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly logger: Logger;
+  readonly fence: WriteFence;
 }): Promise<Services> {
-  const { config, metrics, logger } = options;
+  const { config, metrics, observation, logger, fence } = options;
   const settings = new WatchedFile({
     path: config.configFile,
     fallback: NO_SETTINGS,
@@ -28,13 +37,22 @@ export async function createServices(options: {
     what: 'the configuration',
   });
   await settings.load();
+  let tell: ((now: Settings, before: Settings) => void) | undefined;
+  // A standby's log is looked into as well.
+  const applyLogLevel = (): void => setLogLevel(logger, settings.current().logLevel ?? config.logLevel);
+  applyLogLevel();
+  settings.start((now, before) => {
+    applyLogLevel();
+    tell?.(now, before);
+  }, logger);
   const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
-    onRequest: (request) => metrics.awsRequest(request.service, request.operation, request.result),
+    onRequest: observation.awsRequest,
   };
   const signerService = new SignerService({
     ...aws,
+    fence,
     endpoint: (region) => config.signerEndpoints.get(region) ?? config.signerEndpoints.get('*'),
   });
   const ecr = ecrCredentials({
@@ -44,17 +62,31 @@ export async function createServices(options: {
   });
   const registries = await createRegistryClients({
     config,
-    metrics,
+    onRequest: observation.registryRequest,
+    onTokenLookup: (isHit) => metrics.cacheLookup('token', isHit),
     logger,
     ecr,
     mirrors: () => settings.current().mirrors,
+    fence,
   });
+  const { verdictCacheDir: folder } = config;
+  const onFault = (err: unknown): void =>
+    logger.warn({ err, folder }, 'the verdict cache on disk cannot be used; going on without what it cannot keep');
+  const onRead = (result: CacheRead): void => metrics.verdictCacheRead(result);
+  const verdictCache =
+    folder === undefined ? undefined : openVerdictCache({ folder, clock: systemClock, onFault, onRead });
 
   return {
     settings,
+    onSettings: (listener) => {
+      tell = listener;
+    },
     signerService,
     registries,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
     close: async () => {
+      settings.stop();
+      await verdictCache?.flush();
       signerService.close();
       ecr.close();
       await registries.close();

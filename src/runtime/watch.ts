@@ -1,6 +1,18 @@
-import type { ResourceType } from '../api/group.ts';
+import {
+  IMAGE_SIGNATURE_REQUESTS,
+  NAMESPACES,
+  PODS,
+  type ResourceType,
+  TRUST_POLICIES,
+  TRUST_STORES,
+} from '../api/group.ts';
+import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import type { KubernetesObject, ObjectKey } from '../api/object.ts';
+import type { TrustPolicy } from '../api/trust-policy.ts';
+import type { TrustStore } from '../api/trust-store.ts';
 import type { OnChange, Reflector, WorkQueue } from '../kubernetes/index.ts';
+import { type ProjectedPod, projectPod } from '../workloads/index.ts';
+import { pickMetadata, withoutManagedFields } from './projections.ts';
 
 /** Objects of one resource, whether it is watched in all namespaces or in several. */
 export type Objects<T> = ReadonlyMap<ObjectKey, T>;
@@ -15,28 +27,85 @@ export type Watch = <T extends KubernetesObject>(
   },
 ) => Reflector<T>;
 
-/** One map over all watched namespaces. */
-export function watchNamespaces<T extends KubernetesObject>(
-  options: { readonly watch: Watch; readonly names: readonly string[] },
-  type: ResourceType,
-  watch: { readonly project: (raw: KubernetesObject) => T; readonly onChange: OnChange<T> },
-): Objects<T> {
-  const { names } = options;
-  if (names.length === 0) return options.watch(type, watch).store;
-  if (names.length === 1) return options.watch(type, { ...watch, namespace: String(names[0]) }).store;
-  const joined = new Map<ObjectKey, T>();
-  for (const namespace of names) {
-    options.watch<T>(type, {
-      ...watch,
-      namespace,
-      onChange: (key, old, now) => {
-        if (now === undefined) joined.delete(key);
-        else joined.set(key, now);
-        watch.onChange(key, old, now);
-      },
-    });
+/** What is told in one turn of the loop when someone begins to listen: 10,000 pods at once would be a stall. */
+const TOLD_AT_ONCE = 500;
+
+/**
+ * Objects of one resource that are watched for as long as the process runs, on a standby too: its index is warm. Who
+ * leads is told of changes, and of what there is already when it begins to listen.
+ */
+export class WatchedObjects<T extends KubernetesObject> {
+  readonly store: Objects<T>;
+  readonly reflectors: readonly Reflector<T>[];
+  #listener: OnChange<T> | undefined;
+
+  /** @param names of the namespaces to watch; empty: all */
+  constructor(watch: Watch, type: ResourceType, project: (raw: KubernetesObject) => T, names: readonly string[] = []) {
+    const joined = names.length < 2 ? undefined : new Map<ObjectKey, T>();
+    const onChange: OnChange<T> = (key, old, now) => {
+      if (now === undefined) joined?.delete(key);
+      else joined?.set(key, now);
+      this.#listener?.(key, old, now);
+    };
+    const namespaces = names.length === 0 ? [{}] : names.map((namespace) => ({ namespace }));
+    this.reflectors = namespaces.map((namespace) => watch<T>(type, { ...namespace, project, onChange }));
+    this.store = joined ?? this.reflectors[0]?.store ?? new Map<ObjectKey, T>();
   }
-  return joined;
+
+  /**
+   * Tells one listener of every object that there is, as added, and of each change from now on.
+   * @param signal ends it
+   * @returns resolves when all there was is told
+   */
+  async listen(listener: OnChange<T>, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#listener = listener;
+    signal.addEventListener(
+      'abort',
+      () => {
+        if (this.#listener === listener) this.#listener = undefined;
+      },
+      { once: true },
+    );
+    let told = 0;
+    // A map's iterator sees what is put and deleted meanwhile; who is told twice of an object reads the same index.
+    for (const [key, now] of this.store) {
+      if (told > 0 && told % TOLD_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted) return;
+      told += 1;
+      listener(key, undefined, now);
+    }
+  }
+}
+
+/** Everything that the operator watches. */
+export interface WatchedResources {
+  readonly stores: WatchedObjects<TrustStore>;
+  readonly policies: WatchedObjects<TrustPolicy>;
+  readonly requests: WatchedObjects<ImageSignatureRequest>;
+  readonly namespaces: WatchedObjects<KubernetesObject>;
+  readonly pods: WatchedObjects<ProjectedPod>;
+}
+
+/**
+ * Begins to watch.
+ * @param names namespaces of pods and requests; empty: all
+ */
+export function watchResources(watch: Watch, names: readonly string[]): WatchedResources {
+  return {
+    stores: new WatchedObjects(watch, TRUST_STORES, (raw) => withoutManagedFields(raw) as TrustStore),
+    policies: new WatchedObjects(watch, TRUST_POLICIES, (raw) => withoutManagedFields(raw) as TrustPolicy),
+    requests: new WatchedObjects(
+      watch,
+      IMAGE_SIGNATURE_REQUESTS,
+      (raw) => withoutManagedFields(raw) as ImageSignatureRequest,
+      names,
+    ),
+    namespaces: new WatchedObjects<KubernetesObject>(watch, NAMESPACES, ({ metadata }) => ({
+      metadata: pickMetadata(metadata),
+    })),
+    pods: new WatchedObjects(watch, PODS, projectPod, names),
+  };
 }
 
 /** Makes every object's key ready. */

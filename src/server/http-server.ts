@@ -1,6 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { OldestFirst } from './oldest-first.ts';
+import { paced } from './paced.ts';
+
+/** Of one server; a probe or a scrape lasts milliseconds. */
+const MAX_CONNECTIONS = 64;
+/** Answers to scrapes that are being read: each may hold some megabytes. */
+const MAX_SCRAPES = 4;
+/** The metrics are put together no more often than this: at 10,000 pods that is work. */
+const SCRAPE_INTERVAL_MS = 100;
+/** A peer that sends and reads nothing is cut off after this. */
+const IDLE_MS = 15_000;
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -10,7 +21,11 @@ export interface HttpServerOptions {
   readonly logger: Logger;
 }
 
-/** Serves /healthz, /readyz and /metrics; nothing of it can hold up a reconcile. */
+/**
+ * Serves /healthz, /readyz and /metrics; nothing of it can hold up a reconcile (faults.md 51). Peers that open
+ * connections and leave them, or read no answer, are the first to be cut off when there are too many: whoever comes
+ * last is served, so that a probe of the kubelet always is.
+ */
 export class HttpServer {
   readonly #server: Server;
 
@@ -20,18 +35,20 @@ export class HttpServer {
 
   /** @throws Error that names the address when it cannot be listened on */
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const scrapes = new OldestFirst<ServerResponse>(MAX_SCRAPES);
+    const text = paced(SCRAPE_INTERVAL_MS, () => options.metrics.text());
     const server = createServer(
-      { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16 * 1024 },
+      { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
       (request, response) => {
-        respond(options, request, response).catch((error: unknown) => {
+        respond({ ...options, text, scrapes }, request, response).catch((error: unknown) => {
           options.logger.error({ err: error }, 'a request to the probe server failed');
           response.destroy();
         });
       },
     );
-    server.maxConnections = 64;
-    // A scraper that does not read its answer is cut off.
-    server.setTimeout(15_000, (socket) => socket.destroy());
+    const connections = new OldestFirst<Socket>(MAX_CONNECTIONS);
+    server.on('connection', (socket) => connections.add(socket));
+    server.setTimeout(IDLE_MS, (socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) =>
         reject(
@@ -58,7 +75,11 @@ export class HttpServer {
   }
 }
 
-async function respond(options: HttpServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond(
+  options: HttpServerOptions & { readonly text: () => Promise<string>; readonly scrapes: OldestFirst<ServerResponse> },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const send = (status: number, body: string, type = 'text/plain; charset=utf-8'): void => {
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
     response.end(request.method === 'HEAD' ? undefined : body);
@@ -77,7 +98,8 @@ async function respond(options: HttpServerOptions, request: IncomingMessage, res
       return;
     }
     case '/metrics':
-      send(200, await options.metrics.text(), options.metrics.contentType);
+      options.scrapes.add(response);
+      send(200, await options.text(), options.metrics.contentType);
       return;
     default:
       send(404, 'not found: /healthz, /readyz and /metrics are served\n');

@@ -1,4 +1,5 @@
 import { OciError, parseReference, repositoryName } from '../oci/index.ts';
+import { Interned } from './interned.ts';
 import type { ContainerKind, ProjectedContainer, ProjectedPod } from './pod.ts';
 
 /** What a container runs: an image that can be verified, or why not (notary.md A10). */
@@ -22,7 +23,11 @@ export interface RunningContainer {
 }
 
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$/;
+const BARE_ID = /^[0-9a-f]{64}$/;
 const ENDED_PHASES: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
+
+/** Ten thousand pods run a thousand images: what an imageID says is read, and kept, once. */
+const IMAGES = new Interned<RunningImage>();
 
 /** The containers of a pod that run or will run: none of a pod that ended, and no init container that did. */
 export function containersOf(pod: ProjectedPod): readonly RunningContainer[] {
@@ -37,18 +42,20 @@ export function containersOf(pod: ProjectedPod): readonly RunningContainer[] {
     }));
 }
 
+function runningImage(container: ProjectedContainer): RunningImage {
+  const { image, imageID, running } = container;
+  return IMAGES.of(JSON.stringify([image, imageID, running]), () => readRunningImage(container));
+}
+
 /**
  * Reads a container status' imageID: `repo@sha256:..`, with `docker-pullable://` or `docker://` before it, a bare
  * config id, or another repository with the same content (notary.md A10; faults.md 47).
  */
-function runningImage({ image, imageID }: ProjectedContainer): RunningImage {
-  if (imageID === '') return { kind: 'pending' };
+function readRunningImage({ image, imageID, running }: ProjectedContainer): RunningImage {
+  if (imageID === '' && !running) return { kind: 'pending' };
   const bare = imageID.replace(/^[a-z-]+:\/\//, '');
   const at = bare.lastIndexOf('@');
-  if (at === -1) {
-    const reason = `imageID ${JSON.stringify(bare.slice(0, 200))} is the id of a config, not the digest of a manifest: the image was loaded on the node, or the runtime reports no digest`;
-    return { kind: 'unverifiable', reason };
-  }
+  if (at === -1) return { kind: 'unverifiable', reason: noDigestReason(bare) };
   const digest = bare.slice(at + 1);
   if (!DIGEST.test(digest)) {
     return {
@@ -66,9 +73,18 @@ function runningImage({ image, imageID }: ProjectedContainer): RunningImage {
   return { kind: 'resolved', repository, digest };
 }
 
+function noDigestReason(bare: string): string {
+  if (bare === '') return 'the container runs, and its status has no imageID: the runtime reports no digest';
+  const shown = `imageID ${JSON.stringify(bare.slice(0, 200))}`;
+  // CRI-O and dockershim have written it without the algorithm too.
+  return DIGEST.test(bare) || BARE_ID.test(bare)
+    ? `${shown} is the id of a config, not the digest of a manifest: the image was loaded on the node, or the runtime reports no digest`
+    : `${shown} names no digest: the runtime reports none, and a tag may have moved since it was pulled`;
+}
+
 /** A spec may name an image by a bare id, as static pods do: then nothing says which repository is meant. */
 function repositoryOf(image: string): string | undefined {
-  if (/^[0-9a-f]{64}$/.test(image) || DIGEST.test(image)) return undefined;
+  if (BARE_ID.test(image) || DIGEST.test(image)) return undefined;
   try {
     return repositoryName(parseReference(image));
   } catch (error) {

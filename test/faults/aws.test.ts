@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterEach(() => world.aws.faults.up());
 afterAll(() => world?.stop());
 
-describe('24: ECR’s authorisation is throttled', () => {
+describe('ECR’s authorisation', () => {
   /** ECR's clock is the real one; the operator's moves on by `later`. */
   function ecrWithClock(): { readonly ecr: EcrAuthorization; readonly later: (ms: number) => void } {
     let offset = 0;
@@ -94,6 +94,37 @@ describe('24: ECR’s authorisation is throttled', () => {
     world.aws.expireEcrTokens();
     expect((await read()).digest).toBe(digest);
     expect(tokenCalls()).toBe(3);
+    ecr.close();
+  });
+
+  it('23: a token that ECR refuses before its time costs one refresh and one retry for all who use it, and is used no more', async () => {
+    const { ecr, later } = ecrWithClock();
+    const client = await clientOf(ecr);
+    await pushImage(world.registry.host, 'shop/web', 'refused');
+    const reference = parseReference(`${ecrHost()}/shop/web:refused`);
+    const { digest } = await client.resolve(reference, signal);
+    const calls = tokenCalls();
+    const refusals = (): number => world.front.records.filter(({ status }) => status === 403).length;
+    const before = refusals();
+
+    later(120_000);
+    world.aws.expireEcrTokens();
+    world.aws.faults.delay(100, 'GetAuthorizationToken');
+    const reads = await Promise.all(Array.from({ length: 5 }, () => client.resolve(reference, signal)));
+    expect(new Set(reads.map((one) => one.digest))).toEqual(new Set([digest]));
+    expect([tokenCalls() - calls, refusals() - before]).toEqual([1, 5]);
+    // The client, and whoever comes with a new one, have the new token at once.
+    await client.resolve(reference, signal);
+    await (await clientOf(ecr)).resolve(reference, signal);
+    expect([tokenCalls() - calls, refusals() - before]).toEqual([1, 5]);
+
+    // Refused right after it was got: that is no matter of the token, and AWS is not asked again.
+    world.aws.expireEcrTokens();
+    await expect(client.resolve(reference, signal)).rejects.toMatchObject({ code: 'Denied' });
+    expect(tokenCalls() - calls).toBe(1);
+    later(60_000);
+    expect((await client.resolve(reference, signal)).digest).toBe(digest);
+    expect(tokenCalls() - calls).toBe(2);
     ecr.close();
   });
 

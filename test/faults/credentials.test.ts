@@ -120,7 +120,7 @@ describe('a Secret that is not there', () => {
   const deleteSecret = (name: string): Promise<string> => plane.ok(['delete', 'secret', name, '-n', scenario.id]);
 
   it.each(['pull', 'key'])(
-    "50: a request's Secret with %s that is deleted is a clear condition, flags no image, and all is well when it is back",
+    "a request's Secret with %s that is deleted is a clear condition, flags no image, and all is well when it is back (faults.md 50)",
     async (which) => {
       await pullSecret(`${which}-pull`);
       await scenario.keySecret(`${which}-key`);
@@ -145,7 +145,7 @@ describe('a Secret that is not there', () => {
     },
   );
 
-  it("50: a pod's pull secret that is not there makes it Unknown, says which, and all is well when it is there", async () => {
+  it("a pod's pull secret that is not there makes it Unknown, says which, and all is well when it is there (faults.md 50)", async () => {
     const image = await pushImage(registry.host, 'team/app', 'pod', { basic: USER });
     const client = localClient({ credentials: { credentialsFor: async () => ({ kind: 'basic', ...USER }) } });
     await sign(client, image, scenario.chain);
@@ -160,5 +160,15 @@ describe('a Secret that is not there', () => {
     expect(condition.message).toContain(`Secret ${scenario.id}/regcred does not exist: create it`);
     await pullSecret('regcred');
     await waitFor('the pod to be trusted', async () => (await scenario.podCondition('app'))?.status === 'True', 60_000);
+  });
+
+  it("a pod's pull secret that is deleted later: once it is needed, Unknown and which one, never worse, and well when it is back (faults.md 50)", async () => {
+    await deleteSecret('regcred');
+    // Nothing asks the registry for an hour; an operator that starts must.
+    await scenario.restartOperator();
+    const condition = await scenario.waitForPod('app', 'False', 'Unknown');
+    expect(condition.message).toContain(`Secret ${scenario.id}/regcred does not exist: create it`);
+    await pullSecret('regcred');
+    await scenario.waitForPod('app', 'True', 'AllTrusted', 60_000);
   });
 });

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../src/config.ts';
 import { writeApiSchemas } from '../support/api-schemas.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
@@ -93,16 +93,21 @@ describe('the chart', () => {
 
   it('knows every flag of the operator as a setting, and no other', async () => {
     const help = parseConfig(['--help'], {});
-    const flags = help.kind === 'help' ? [...help.text.matchAll(/^ {2}--([a-z0-9-]+) /gm)].map(([, flag]) => flag) : [];
+    const flags =
+      help.kind === 'help' ? [...help.text.matchAll(/^ {2}--([a-z0-9-]+)[ []/gm)].map(([, flag]) => flag) : [];
     // What the chart sets by values of its own.
     const own = new Set([
       'config',
-      'registry-config',
-      'registry-ca',
-      'watch-namespaces',
-      'listen-address',
       'help',
+      'lease-name',
+      'lease-namespace',
+      'listen-address',
+      'registry-ca',
+      'registry-config',
+      'revocation-cache-dir',
+      'verdict-cache-dir',
       'version',
+      'watch-namespaces',
     ]);
     const schema = JSON.parse(await readFile(join(CHART, 'values.schema.json'), 'utf8')) as {
       readonly properties: { readonly settings: { readonly properties: Readonly<Record<string, unknown>> } };
@@ -173,11 +178,19 @@ function byName(manifests: readonly Manifest[]): Map<string, unknown> {
 }
 
 const HELM = /^(?:helm\.sh\/|app\.kubernetes\.io\/(?:instance|version|managed-by)$)/;
+/** Stands on every object of the chart, and matters where a selector reads it. */
+const NAME = 'app.kubernetes.io/name';
 
-function withoutHelm(value: unknown): unknown {
-  const text = JSON.stringify(value, (key, each: unknown) => (HELM.test(key) ? undefined : each));
+function withoutHelm(manifest: Manifest): unknown {
+  const { [NAME]: _name, ...labels } = manifest.metadata.labels ?? {};
+  const value = { ...manifest, metadata: { ...manifest.metadata, labels } };
+  const text = JSON.stringify(value, (key, each: unknown) => {
+    // Comments of a file within a ConfigMap say nothing to the operator.
+    if (key === 'config.yaml') return parse(String(each)) as unknown;
+    return HELM.test(key) ? undefined : each;
+  });
   // Labels or annotations that were Helm's alone leave an empty map.
   return JSON.parse(text, (key, each: unknown) =>
-    (key === 'labels' || key === 'annotations') && Object.keys(each as object).length === 0 ? undefined : each,
+    (key === 'labels' || key === 'annotations') && Object.keys(Object(each)).length === 0 ? undefined : each,
   );
 }

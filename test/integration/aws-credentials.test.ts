@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,11 +12,10 @@ import {
   REGION,
   startAwsWorld,
 } from '../support/aws-world.ts';
+import { keysOf, profileArnOf, startEcrScenario } from '../support/ecr-scenario.ts';
 import { pushImage } from '../support/images.ts';
-import { startOperator } from '../support/operator.ts';
-import { createChain } from '../support/pki.ts';
 import { waitFor } from '../support/processes.ts';
-import { Scenario } from '../support/scenario.ts';
+import type { Scenario } from '../support/scenario.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 
 /** What each source of credentials must be good for. */
@@ -67,10 +65,6 @@ async function leastRights(): Promise<void> {
   identities.setPolicies(OTHER_ROLE, [inAccount(sign, OTHER_ACCOUNT)]);
 }
 
-const keysOf = (key: { readonly accessKeyId: string; readonly secretAccessKey: string }) => ({
-  AWS_ACCESS_KEY_ID: key.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
-});
 const sessionOf = (account: string, role: string): string => `arn:aws:sts::${account}:assumed-role/${role}/`;
 
 /** Each as its environment stands in a pod. */
@@ -147,49 +141,12 @@ const SOURCES: readonly (readonly [name: string, make: () => Promise<Source>])[]
   ],
 ];
 
-async function startWith(source: Source): Promise<Scenario> {
-  const plane = sharedControlPlane();
-  const id = `credentials-${randomBytes(3).toString('hex')}`;
-  const config = join(world.folder.path, `${id}.yaml`);
-  const grant = {
-    namespaces: [id],
-    profileArns: [`arn:aws:signer:${REGION}:${source.account}:/signing-profiles/shop`],
-    roleArns: source.assumeRoleArn === undefined ? [] : [source.assumeRoleArn],
-    repositories: [`${ecrHost(source.account)}/shop/*`],
-  };
-  await writeFile(config, JSON.stringify({ signing: { grants: [grant] } }));
-  await plane.ok(['create', 'namespace', id]);
-  const cleared = Object.fromEntries(
-    Object.keys(process.env)
-      .filter((name) => name.startsWith('AWS_'))
-      .map((name) => [name, undefined]),
-  );
-  const kubeconfigPath = await plane.operatorKubeconfig();
-  const start = () =>
-    startOperator({
-      kubeconfigPath,
-      args: [
-        '--config',
-        config,
-        '--registry-ca',
-        world.caFile,
-        '--sweep-interval',
-        '2s',
-        '--trust-store-refresh',
-        '2s',
-      ],
-      env: { ...cleared, ...world.env, ...source.env },
-    });
-  return new Scenario({
-    plane,
-    // As the cluster knows it; what is behind outlives this operator, and so does AWS.
-    registry: { host: ecrHost(source.account), kind: 'referrers', stop: async () => undefined },
-    aws: Object.assign(Object.create(world.aws) as typeof world.aws, { stop: async () => undefined }),
-    operator: await start(),
-    chain: await createChain({ subject: 'C=US,ST=WA,O=Acme,CN=Acme Image Signing' }),
-    id,
-    folder: join(world.folder.path, id),
-    start,
+async function startWith({ account, env, assumeRoleArn }: Source): Promise<Scenario> {
+  return startEcrScenario(sharedControlPlane(), 'credentials', world, {
+    account,
+    env,
+    profileArns: [profileArnOf('shop', account)],
+    roleArns: assumeRoleArn === undefined ? [] : [assumeRoleArn],
   });
 }
 
@@ -201,7 +158,7 @@ describe('the SDK’s default chain, in an operator of its own (aws.md, "Amazon 
       const source = await make();
       const scenario = await startWith(source);
       try {
-        const profileArn = `arn:aws:signer:${REGION}:${source.account}:/signing-profiles/shop`;
+        const profileArn = profileArnOf('shop', source.account);
         await scenario.trust({ repositories: ['shop/web'], identities: [profileArn] });
         const tag = scenario.id;
         await pushImage(world.registry.host, 'shop/web', tag);

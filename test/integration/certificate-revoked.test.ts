@@ -1,59 +1,28 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type CrlAuthority, startCrlAuthority } from '../support/crl-authority.ts';
 import { type PushedImage, pushImage } from '../support/images.ts';
-import { type Chain, createChain, leafExtensions, revocationExtensions } from '../support/pki.ts';
 import { waitFor } from '../support/processes.ts';
-import { encodeCrl } from '../support/revocation-data.ts';
 import { type Scenario, startScenario } from '../support/scenario.ts';
 import { sharedControlPlane } from '../support/shared-control-plane.ts';
 
 /** A CRL holds this long; it is asked for again each second. */
 const CRL_MS = 4_000;
-const KEY_COMPROMISE = 1;
 
 let scenario: Scenario;
 let image: PushedImage;
-let chain: Chain;
-let server: Server;
-let [isDown, isRevoked] = [false, false];
-let fetches = 0;
-
-/** A certificate authority that publishes a CRL over HTTP, or does not. */
-async function startAuthority(): Promise<string> {
-  server = createServer((_request, response) => {
-    fetches += 1;
-    if (isDown) {
-      response.writeHead(503).end();
-      return;
-    }
-    const [leaf, root] = chain.certificates;
-    const key = chain.keys[1];
-    if (leaf === undefined || root === undefined || key === undefined) throw new Error('expected a chain of two');
-    const [thisUpdate, nextUpdate] = [new Date(Date.now() - 1_000), new Date(Date.now() + CRL_MS)];
-    const entries = isRevoked ? [{ certificate: leaf, at: thisUpdate, reason: KEY_COMPROMISE }] : [];
-    response.end(encodeCrl({ issuer: { certificate: root, key }, thisUpdate, nextUpdate, entries }));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+let authority: CrlAuthority;
 
 beforeAll(async () => {
-  const host = await startAuthority();
-  chain = await createChain({
-    length: 2,
-    subject: 'C=US,ST=WA,O=Acme,CN=Acme Image Signing',
-    leafExtensions: [...leafExtensions(), ...revocationExtensions({ crl: [`http://${host}/crl`] })],
-  });
+  authority = await startCrlAuthority(CRL_MS);
   scenario = await startScenario(sharedControlPlane(), 'crl', { args: ['--revocation-refresh', '1s'] });
   await scenario.trust({ repositories: ['team/app'] });
   await scenario.apply({
     apiVersion: 'sealwatch.dev/v1alpha1',
     kind: 'TrustStore',
     metadata: { name: `${scenario.id}-ca` },
-    spec: { trustStoreName: scenario.id, type: 'ca', caBundle: chain.rootPem },
+    spec: { trustStoreName: scenario.id, type: 'ca', caBundle: authority.chain.rootPem },
   });
-  await scenario.keySecret('signer', chain);
+  await scenario.keySecret('signer', authority.chain);
   image = await pushImage(scenario.registry.host, 'team/app', 'v1');
   await scenario.request('app', { images: [image.reference], sign: { key: { secretRef: { name: 'signer' } } } });
   await scenario.waitForRequest('app', 'Ready', 'True');
@@ -61,8 +30,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await scenario?.stop();
-  server?.closeAllConnections();
-  server?.close();
+  await authority?.stop();
 });
 
 const referrersAsked = () =>
@@ -73,14 +41,14 @@ const referrersAsked = () =>
 it('a CRL is asked for again while its image runs, and the registry is not (H6)', async () => {
   const trusted = `sealwatch_running_containers{namespace="${scenario.id}",verdict="Trusted"}`;
   await waitFor('the container to be counted as trusted', async () => (await scenario.operator.metric(trusted)) === 1);
-  const [asked, from] = [await referrersAsked(), fetches];
-  await waitFor('three more CRLs', () => fetches >= from + 3);
+  const [asked, from] = [await referrersAsked(), authority.fetches()];
+  await waitFor('three more CRLs', () => authority.fetches() >= from + 3);
   expect(await referrersAsked()).toBe(asked);
   expect(await scenario.podCondition('app')).toBeUndefined();
 });
 
 it('an authority that is down makes it Unknown once the last CRL runs out, with what was known before (H4; faults.md 43)', async () => {
-  isDown = true;
+  authority.setDown(true);
   const since = Date.now();
   const condition = await scenario.waitForPod('app', 'False', 'Unknown', 15_000);
   expect(Date.now() - since).toBeGreaterThan(CRL_MS - 2_500);
@@ -94,7 +62,8 @@ it('an authority that is down makes it Unknown once the last CRL runs out, with 
 });
 
 it('a revoked certificate is told with which, since when, why and by whom, and nothing is signed with it again (H4; faults.md 45)', async () => {
-  [isDown, isRevoked] = [false, true];
+  authority.setDown(false);
+  authority.revoke();
   const condition = await scenario.waitForPod('app', 'False', 'Revoked', 30_000);
   expect(condition.message).toMatch(
     /policy crl-\S+\/images\): signature sha256:[0-9a-f]{12} \(revocation\): the certificate CN=Acme Image Signing.* was revoked at \d{4}-.*\(reason keyCompromise\), says .*127\.0\.0\.1/,

@@ -34,9 +34,17 @@ describe.each(REGISTRY_KINDS)('requests to a registry with %s', (kind) => {
   let registry: Registry;
   let proxy: FaultProxy;
   let chain: Chain;
-  /** The Referrers API's refusal, and then the tag schema. */
-  const fallback: readonly RegistryOperation[] = kind === 'no-referrers' ? ['manifest'] : [];
-  const cold: readonly RegistryOperation[] = ['manifest', 'referrers', ...fallback, 'manifest', 'blob'];
+  const isByTag = kind === 'no-referrers';
+  /** Of a registry that nobody asked before: that it lacks the Referrers API can only be found out by asking. */
+  const first: readonly RegistryOperation[] = [
+    'manifest',
+    'referrers',
+    ...(isByTag ? (['manifest'] as const) : []),
+    'manifest',
+    'blob',
+  ];
+  const list: RegistryOperation = isByTag ? 'manifest' : 'referrers';
+  const cold: readonly RegistryOperation[] = ['manifest', list, 'manifest', 'blob'];
 
   beforeAll(async () => {
     registry = await startRegistry(kind);
@@ -59,34 +67,36 @@ describe.each(REGISTRY_KINDS)('requests to a registry with %s', (kind) => {
     verifier: ReturnType<typeof localVerifier>,
     client: RegistryClient,
     image: PushedImage,
-    list: 'registry' | 'kept',
+    from: 'registry' | 'kept',
   ): Promise<readonly RegistryOperation[]> {
     proxy.requests.length = 0;
     const { registry: host, repository } = parseReference(image.reference);
     const reference = { registry: host, repository, digest: image.digest };
-    expect((await verifier.verify({ reference, client, list }, deadline())).verdict).toBe('Trusted');
+    expect((await verifier.verify({ reference, client, list: from }, deadline())).verdict).toBe('Trusted');
     return proxy.requests.map(({ operation }) => operation);
   }
 
-  it('a cold verification of one image with one signature is four, the refusal of the Referrers API besides; a recheck lists once; a tick of expiry or revocation is none', async () => {
-    const image = await signed('counts/cold');
-    const verifier = localVerifier([image.repository], { roots: chain.rootPem });
+  it('a cold verification of one image with one signature is four, and at the first of a registry the refusal of the Referrers API besides; a recheck is one; a tick of expiry or revocation is none', async () => {
+    const [image, other] = [await signed('counts/cold'), await signed('counts/other')];
+    const verifier = localVerifier([image.repository, other.repository], { roots: chain.rootPem });
     const client = localClient();
-    expect(await asked(verifier, client, image, 'registry')).toEqual(cold);
-    expect(await asked(verifier, client, image, 'registry')).toEqual(['referrers', ...fallback]);
+    expect(await asked(verifier, client, image, 'registry')).toEqual(first);
+    expect(await asked(verifier, client, image, 'registry')).toEqual([list]);
     expect(await asked(verifier, client, image, 'kept')).toEqual([]);
+    expect(await asked(verifier, client, other, 'registry')).toEqual(cold);
+    expect(await asked(verifier, client, other, 'registry')).toEqual([list]);
   });
 
   it('bearer tokens add one request a scope, and one a registry to learn what it asks for', async () => {
-    const [first, second] = [await signed('counts/first'), await signed('counts/second')];
+    const [one, two] = [await signed('counts/one'), await signed('counts/two')];
     const tokens = proxy.inject({}, bearerTokens(proxy));
     try {
-      const verifier = localVerifier([first.repository, second.repository], { roots: chain.rootPem });
+      const verifier = localVerifier([one.repository, two.repository], { roots: chain.rootPem });
       const client = localClient({ credentials: { credentialsFor: async () => ({ kind: 'basic', ...USER }) } });
-      expect(await asked(verifier, client, first, 'registry')).toEqual(['manifest', 'token', ...cold]);
-      expect(await asked(verifier, client, second, 'registry')).toEqual(['token', ...cold]);
-      expect(await asked(verifier, client, first, 'registry')).toEqual(['referrers', ...fallback]);
-      expect(await asked(verifier, client, second, 'kept')).toEqual([]);
+      expect(await asked(verifier, client, one, 'registry')).toEqual(['manifest', 'token', ...first]);
+      expect(await asked(verifier, client, two, 'registry')).toEqual(['token', ...cold]);
+      expect(await asked(verifier, client, one, 'registry')).toEqual([list]);
+      expect(await asked(verifier, client, two, 'kept')).toEqual([]);
     } finally {
       tokens.remove();
     }

@@ -46,8 +46,9 @@ function asJsonSchema(schema: Schema): unknown {
   return JSON.parse(
     JSON.stringify(schema, (_key, value: unknown) => {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-      const { $ref, ...rest } = value as Schema & { $ref?: string };
-      if ($ref !== undefined) return { $ref: $ref.replace('#/components/schemas/', '#/definitions/') };
+      const { $ref, ...rest } = value as Schema & { $ref?: unknown };
+      // A property of this name is no reference.
+      if (typeof $ref === 'string') return { $ref: $ref.replace('#/components/schemas/', '#/definitions/') };
       if (rest.properties === undefined || rest['x-kubernetes-preserve-unknown-fields'] === true) return rest;
       return { additionalProperties: false, ...rest };
     }),

@@ -7,6 +7,10 @@ export interface OperatorOptions {
   readonly kubeconfigPath: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What Node runs, with the arguments before the operator's own; default the source. */
+  readonly entry?: readonly string[];
+  /** A command that runs the operator as its arguments, and becomes it: `unshare -rm`; default none. */
+  readonly within?: readonly string[];
   /** Waits until it is ready; default true. */
   readonly waitForReady?: boolean;
 }
@@ -21,9 +25,16 @@ export class OperatorProcess {
     this.#port = port;
   }
 
+  /** Of its server, on 127.0.0.1. */
+  get port(): number {
+    return this.#port();
+  }
+
   /** GETs a path of its server. */
   async fetch(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    const response = await fetch(`http://127.0.0.1:${this.#port()}${path}`);
+    // A connection of its own, as a kubelet's probe has: one that is kept may be cut off between two requests.
+    const headers = { connection: 'close' };
+    const response = await fetch(`http://127.0.0.1:${this.#port()}${path}`, { headers });
     return { status: response.status, text: await response.text() };
   }
 
@@ -52,10 +63,11 @@ export class OperatorProcess {
 
 /** Starts the operator against a cluster, serving on a free port. */
 export async function startOperator(options: OperatorOptions): Promise<OperatorProcess> {
+  const [command = '', ...before] = [...(options.within ?? []), globalThis.process.execPath];
   const process = new ManagedProcess({
     name: 'sealwatch',
-    command: globalThis.process.execPath,
-    args: [MAIN, '--listen-address', '127.0.0.1:0', ...(options.args ?? [])],
+    command,
+    args: [...before, ...(options.entry ?? [MAIN]), '--listen-address', '127.0.0.1:0', ...(options.args ?? [])],
     env: { KUBECONFIG: options.kubeconfigPath, NO_PROXY: '127.0.0.1,localhost', ...options.env },
   });
   const [, port] = await process.waitForOutput(/"address":\{"host":"127\.0\.0\.1","port":(\d+)\}/);

@@ -21,8 +21,16 @@ export interface ScenarioOptions {
   readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
+  /** The operator watches the scenario's namespace alone: several on one control plane then tell nothing twice. */
+  readonly isAlone?: false;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** More variables for the operator, read at each start. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
+  readonly kubeconfigPath?: string;
+  /** A command that runs the operator, as OperatorOptions has it. */
+  readonly within?: readonly string[];
   /** `signing.grants` of the operator; default: everything in the scenario's namespace. */
   readonly grants?: readonly object[];
 }
@@ -63,9 +71,13 @@ export class Scenario {
     this.#start = parts.start;
   }
 
-  /** Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more. */
-  async restartOperator(): Promise<void> {
+  /**
+   * Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more.
+   * @param meanwhile done while none runs
+   */
+  async restartOperator(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.operator.stop();
+    await meanwhile();
     this.operator = await this.#start();
   }
 
@@ -160,7 +172,9 @@ export class Scenario {
   }
 
   getRequest(name: string): Promise<ImageSignatureRequest> {
-    return this.plane.get<ImageSignatureRequest>('isr', name, '-n', this.id);
+    return this.plane.read<ImageSignatureRequest>(
+      `/apis/sealwatch.dev/v1alpha1/namespaces/${this.id}/imagesignaturerequests/${name}`,
+    );
   }
 
   /** Asks for a reconcile of a request, and waits until it is done. @param at any value that was not asked for before */
@@ -187,7 +201,6 @@ export class Scenario {
         return holds ? request : undefined;
       },
       45_000,
-      150,
     );
   }
 
@@ -227,11 +240,8 @@ export class Scenario {
 
   /** The condition of ours on a pod; undefined while there is none. */
   async podCondition(name: string): Promise<Condition | undefined> {
-    const pod = await this.plane.get<{ readonly status: { readonly conditions?: readonly Condition[] } }>(
-      'pod',
-      name,
-      '-n',
-      this.id,
+    const pod = await this.plane.read<{ readonly status: { readonly conditions?: readonly Condition[] } }>(
+      `/api/v1/namespaces/${this.id}/pods/${name}`,
     );
     return pod.status.conditions?.find(({ type }) => type === POD_CONDITION);
   }
@@ -244,19 +254,18 @@ export class Scenario {
         return condition?.status === status && condition.reason === reason ? condition : undefined;
       },
       timeoutMs,
-      100,
     );
   }
 
   /** The notes of events about an object, by their reason. */
   async eventNotes(kind: string, name: string, reason: string): Promise<readonly string[]> {
-    const { items } = await this.plane.get<{
+    const { items } = await this.plane.read<{
       readonly items: readonly {
         readonly reason: string;
         readonly note: string;
         readonly regarding: { readonly kind: string; readonly name: string };
       }[];
-    }>('events.events.k8s.io', '-n', this.id);
+    }>(`/apis/events.k8s.io/v1/namespaces/${this.id}/events`);
     return items
       .filter((event) => event.reason === reason && event.regarding.kind === kind && event.regarding.name === name)
       .map((event) => event.note);
@@ -267,12 +276,14 @@ export class Scenario {
     const { plane, id } = this;
     await plane.kubectl(['delete', 'isr', '--all', '-n', id, '--timeout=20s', '--ignore-not-found']);
     await this.operator.stop();
-    await plane.kubectl(['delete', 'tst', `${id}-ca`, `${id}-signingauthority`, '--ignore-not-found']);
-    await plane.kubectl(['delete', 'tp', id, '--ignore-not-found']);
-    await plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']);
+    const shared = [`tst/${id}-ca`, `tst/${id}-signingauthority`, `tp/${id}`];
+    await Promise.all([
+      plane.kubectl(['delete', ...shared, '--ignore-not-found']),
+      plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']),
+      this.registry.stop(),
+      this.aws.stop(),
+    ]);
     await plane.kubectl(['delete', 'namespace', id, '--wait=false']);
-    await this.registry.stop();
-    await this.aws.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -301,10 +312,11 @@ export async function startScenario(
   await writeFile(join(folder, 'config.yaml'), JSON.stringify({ signing: { grants } }));
   try {
     await plane.ok(['create', 'namespace', id]);
-    const kubeconfigPath = await plane.operatorKubeconfig();
+    const kubeconfigPath = options.kubeconfigPath ?? (await plane.operatorKubeconfig());
     const start = (): Promise<OperatorProcess> =>
       startOperator({
         kubeconfigPath,
+        ...(options.within === undefined ? {} : { within: options.within }),
         args: [
           '--config',
           join(folder, 'config.yaml'),
@@ -319,11 +331,13 @@ export async function startScenario(
           '2s',
           '--trust-store-refresh',
           '2s',
+          ...(options.isAlone === false ? ['--watch-namespaces', id] : []),
           ...(options.args ?? []),
         ],
         env: {
           AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
           AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+          ...options.env,
         },
       });
     const operator = await start();

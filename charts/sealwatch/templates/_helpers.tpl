@@ -44,6 +44,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- define "sealwatch.args" -}}
 - operator
 - --config=/etc/sealwatch/config.yaml
+- --verdict-cache-dir=/var/cache/sealwatch/verdicts
+- --revocation-cache-dir=/var/cache/sealwatch/revocation
+{{- if ne (include "sealwatch.fullname" .) "sealwatch" }}
+- --lease-name={{ include "sealwatch.fullname" . }}
+{{- end }}
 {{- if .Values.registry.credentialsSecret }}
 - --registry-config=/etc/registry/credentials/config.json
 {{- end }}
@@ -66,7 +71,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 - apiGroups: [sealwatch.dev]
   resources: [imagesignaturerequests]
   verbs: [get, list, watch]
-# What it found, written where kubectl shows it.
+# What it found of them.
 - apiGroups: [sealwatch.dev]
   resources: [imagesignaturerequests/status]
   verbs: [get, patch]
@@ -96,7 +101,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 - apiGroups: [batch]
   resources: [jobs, cronjobs]
   verbs: [get]
-# Events on pods, workloads and requests.
+# Events on pods, workloads, requests, trust stores and policies.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { NotaryError } from '../error.ts';
 import { distinguishedNameOf } from './distinguished-name.ts';
-import { isSelfSigned, isSignedBy, namesAsIssuer } from './issuance.ts';
+import { type IsSignedBy, isSelfSigned, isSignedBy, namesAsIssuer } from './issuance.ts';
 import { checkIssuerUsage, checkKnownExtensions, checkLeafUsage, type LeafPurpose } from './usage.ts';
 
 /** A longer chain is refused before any signature of it is checked. */
@@ -10,37 +10,42 @@ export const MAX_CERTIFICATES = 20;
 /**
  * Checks a certificate chain, leaf first, root included (notary.md E1-E5, and E7 for time stamping): order, names,
  * signatures, and what each certificate may be used for. Neither trust nor validity in time is judged here.
+ * @param signedBy where a cache knows some of the signatures already
  * @throws NotaryError InvalidCertificateChain, InvalidCertificate or InvalidKey; the message names the certificate and
  * what to do
  */
-export function checkChain(certificates: readonly X509Certificate[], purpose: LeafPurpose): void {
+export function checkChain(
+  certificates: readonly X509Certificate[],
+  purpose: LeafPurpose,
+  signedBy: IsSignedBy = isSignedBy,
+): void {
   const leaf = certificates[0];
   if (leaf === undefined) throw invalid('E2', 'expected at least one certificate, the leaf first; found none');
   if (certificates.length > MAX_CERTIFICATES) {
     throw invalid('E2', `expected at most ${MAX_CERTIFICATES} certificates, found ${certificates.length}`);
   }
-  checkOrder(certificates);
+  checkOrder(certificates, signedBy);
   for (const certificate of certificates) checkKnownExtensions(certificate);
   // The issuer at index 1 has no certificate authority below it, the next has one, and so on.
   for (const [below, issuer] of certificates.slice(1).entries()) checkIssuerUsage(issuer, below, purpose);
   checkLeafUsage(leaf, purpose);
 }
 
-function checkOrder(certificates: readonly X509Certificate[]): void {
+function checkOrder(certificates: readonly X509Certificate[], signedBy: IsSignedBy): void {
   for (const [index, certificate] of certificates.entries()) {
     const issuer = certificates[index + 1];
     if (issuer === undefined) {
-      if (!isSelfSigned(certificate)) throw notARoot(certificate, certificates);
+      if (!isSelfSigned(certificate, signedBy)) throw notARoot(certificate, certificates);
       return;
     }
-    if (namesAsIssuer(certificate, certificate) && isSelfSigned(certificate)) {
+    if (isSelfSigned(certificate, signedBy)) {
       throw invalid(
         'E2',
         `certificate ${position(index, certificate)} is self-signed but is not the last: order the chain leaf first and root last, and remove what follows the root`,
       );
     }
     if (!namesAsIssuer(certificate, issuer)) throw misordered(index, certificate, issuer, certificates);
-    if (!isSignedBy(certificate, issuer)) {
+    if (!signedBy(certificate, issuer)) {
       throw invalid(
         'E2',
         `certificate ${position(index, certificate)} is not signed by the key of ${position(index + 1, issuer)}, although that has the name of its issuer`,

@@ -66,21 +66,28 @@ export function readOid(value: DerValue | undefined, what: string): string {
   const { content } = expectTag(value, TAG.oid, what);
   const last = content.at(-1);
   if (last === undefined || last >= 0x80 || content.length > MAX_OID_BYTES) throw derError(what, 'a bad OID');
-  const arcs: bigint[] = [];
-  let arc = 0n;
+  let text = '';
+  let arc: number | bigint = 0;
   for (const byte of content) {
-    if (arc === 0n && byte === 0x80) throw derError(what, 'a bad OID');
-    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    if (arc === 0 && byte === 0x80) throw derError(what, 'a bad OID');
+    arc = appendDigit(arc, byte & 0x7f);
     if (byte >= 0x80) continue;
-    if (arcs.length === 0) {
-      const first = arc < 80n ? arc / 40n : 2n;
-      arcs.push(first, arc - first * 40n);
-    } else {
-      arcs.push(arc);
-    }
-    arc = 0n;
+    text += text === '' ? firstArcs(arc) : `.${arc}`;
+    arc = 0;
   }
-  return arcs.join('.');
+  return text;
+}
+
+/** A number while it is exact: a certificate has some thirty OIDs, and integers of any size take ten times as long. */
+function appendDigit(arc: number | bigint, digit: number): number | bigint {
+  if (typeof arc === 'number' && arc < 2 ** 46) return arc * 128 + digit;
+  return (BigInt(arc) << 7n) | BigInt(digit);
+}
+
+/** The first subidentifier stands for two arcs (X.690 §8.19.4). */
+function firstArcs(value: number | bigint): string {
+  if (value < 40) return `0.${value}`;
+  return value < 80 ? `1.${Number(value) - 40}` : `2.${BigInt(value) - 80n}`;
 }
 
 /** A BOOLEAN: 0x00 or 0xff, as DER demands. */
@@ -129,8 +136,14 @@ export function readTime({ tag, content }: DerValue, what: string): Date {
   const time = new Date(0);
   time.setUTCFullYear(fullYear, Number(month) - 1, day);
   time.setUTCHours(Number(hour), minute, second);
-  const shown = time.toISOString().replace(/\D/g, '');
-  if (!shown.startsWith(text.slice(-13, -1), 2) || fullYear < 1950) throw derError(what, 'a time that does not exist');
+  // What does not exist, Date carries over into the next minute, hour, day or month.
+  const exists =
+    time.getUTCMonth() === Number(month) - 1 &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  if (!exists || fullYear < 1950) throw derError(what, 'a time that does not exist');
   return time;
 }
 

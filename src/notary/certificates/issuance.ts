@@ -9,7 +9,13 @@ export function namesAsIssuer(certificate: X509Certificate, issuer: X509Certific
   return Buffer.from(parseCertificate(certificate).issuerDer).equals(parseCertificate(issuer).subjectDer);
 }
 
-/** Whether the certificate carries a signature by the issuer's key, with an algorithm that still counts. */
+/** Whether the certificate carries a signature by the issuer's key, with an algorithm that still counts (E2). */
+export type IsSignedBy = (certificate: X509Certificate, issuer: X509Certificate) => boolean;
+
+/**
+ * By its signature.
+ * @throws NotaryError InvalidCertificateChain when the certificate is signed with SHA-1, MD5 or something unknown
+ */
 export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   requireAcceptedAlgorithm(certificate);
   try {
@@ -22,8 +28,8 @@ export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate
 }
 
 /** Whether the certificate is self-signed: issued to and by one name, and signed with its own key. */
-export function isSelfSigned(certificate: X509Certificate): boolean {
-  return namesAsIssuer(certificate, certificate) && isSignedBy(certificate, certificate);
+export function isSelfSigned(certificate: X509Certificate, signedBy: IsSignedBy = isSignedBy): boolean {
+  return namesAsIssuer(certificate, certificate) && signedBy(certificate, certificate);
 }
 
 /** @throws NotaryError InvalidCertificateChain when the certificate is signed with SHA-1, MD5 or something unknown */

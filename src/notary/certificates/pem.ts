@@ -28,7 +28,9 @@ const PRIVATE_KEYS: ReadonlySet<string> = new Set(['PRIVATE KEY', 'RSA PRIVATE K
 export function parseCertificatesPem(pem: string): X509Certificate[] {
   const blocks = pemBlocks(pem, 'InvalidCertificate');
   if (blocks.length === 0) {
-    throw invalidCertificate('PEM: expected at least one block -----BEGIN CERTIFICATE-----; found none');
+    throw invalidCertificate(
+      `PEM: expected at least one block -----BEGIN CERTIFICATE-----; found none${isEncodedTwice(pem) ? ', but base64 of such blocks: decode it once' : ''}`,
+    );
   }
   return blocks.map(({ label, body }, i) => {
     if (label !== 'CERTIFICATE') throw invalidCertificate(`PEM: expected CERTIFICATE blocks only; found ${label}`);
@@ -38,6 +40,14 @@ export function parseCertificatesPem(pem: string): X509Certificate[] {
     return parseCertificateDer(der, what);
   });
 }
+
+/** A common slip: a value of a Secret, base64, is pasted where text is expected. */
+function isEncodedTwice(text: string): boolean {
+  return decodeBase64(text.replace(/\s+/g, ''))?.includes(BEGIN) === true;
+}
+
+/** Reads one certificate from DER; `what` names it in messages. @throws NotaryError InvalidCertificate */
+export type ReadCertificate = (der: Uint8Array, what: string) => X509Certificate;
 
 /**
  * Reads one certificate from DER, and nothing else: OpenSSL also reads PEM, and stops at the end of the first

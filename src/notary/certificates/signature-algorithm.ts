@@ -42,9 +42,10 @@ const MAX_EXPONENT = 2n ** 31n - 1n;
  * Whether signatures may be verified with a key: an RSA exponent is odd, more than one (with one, anybody can sign) and
  * small, since whoever pushes a signature chooses its certificates and how many there are.
  */
-export function isUsableKey({ asymmetricKeyType, asymmetricKeyDetails = {} }: KeyObject): boolean {
-  if (asymmetricKeyType !== 'rsa' && asymmetricKeyType !== 'rsa-pss') return true;
-  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails;
+export function isUsableKey(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'rsa-pss') return true;
+  // Asked for last: of an EC key it takes as long as reading the key.
+  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   if (publicExponent < 3n || publicExponent % 2n === 0n || publicExponent > MAX_EXPONENT) return false;
   return modulusLength <= MAX_MODULUS_BITS;
 }
@@ -67,12 +68,9 @@ export function verifyByAuthority(
   const algorithm = authorityAlgorithmOf(identifier);
   if (algorithm === undefined || !KEY_TYPES[algorithm.kind].includes(key.asymmetricKeyType ?? '')) return false;
   if (!isUsableKey(key)) return false;
-  const pss =
-    algorithm.kind === 'RSA-PSS'
-      ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      : {};
+  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
   try {
-    return verify(algorithm.hash, signedBytes, { key, ...pss }, signature);
+    return verify(algorithm.hash, signedBytes, algorithm.kind === 'RSA-PSS' ? { key, ...pss } : key, signature);
   } catch {
     // A key that OpenSSL cannot use at all.
     return false;

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { encode } from 'cborg';
-import { parseCertificateDer } from '../certificates/pem.ts';
+import type { ReadCertificate } from '../certificates/pem.ts';
 import { NotaryError } from '../error.ts';
 import { parsePayload } from '../payload.ts';
 import { quote } from '../quote.ts';
@@ -23,7 +23,7 @@ const OWN_LABELS: ReadonlySet<unknown> = new Set([COSE_LABEL.alg, COSE_LABEL.cri
 /** COSE envelopes: COSE_Sign1, tagged (notary.md C). */
 export const coseFormat: EnvelopeFormat = { mediaType: MEDIA_TYPE_COSE, format: 'COSE', parse: parseCose };
 
-function parseCose(bytes: Uint8Array): Envelope {
+function parseCose(bytes: Uint8Array, readCertificate: ReadCertificate): Envelope {
   const [protectedBytes, unprotected, payload, signature] = parseMembers(bytes);
   if (!(protectedBytes instanceof Uint8Array)) throw malformed('C2', 'protected header: expected a byte string');
   if (!(unprotected instanceof Map)) throw malformed('C3', 'unprotected header: expected a map');
@@ -47,7 +47,7 @@ function parseCose(bytes: Uint8Array): Envelope {
       neverCritical: OWN_LABELS,
       timeForm: 'an integer of seconds under tag 1',
     }),
-    ...parseUnprotected(unprotected),
+    ...parseUnprotected(unprotected, readCertificate),
     subject: parsePayload(payload),
     signedBytes: toBeSigned(protectedBytes, payload),
     signature,
@@ -112,14 +112,17 @@ function textLabels(header: CborMap): ReadonlyMap<string, CborValue> {
   return attributes;
 }
 
-function parseUnprotected(header: CborMap): Pick<Envelope, 'certificates' | 'timestampToken' | 'signingAgent'> {
+function parseUnprotected(
+  header: CborMap,
+  readCertificate: ReadCertificate,
+): Pick<Envelope, 'certificates' | 'timestampToken' | 'signingAgent'> {
   const agent = header.get(HEADER_SIGNING_AGENT);
   const token = header.get(HEADER_TIMESTAMP_SIGNATURE);
   if (token !== undefined && (!(token instanceof Uint8Array) || token.length === 0)) {
     throw malformed('C3', `unprotected header: ${HEADER_TIMESTAMP_SIGNATURE}: expected a byte string`);
   }
   return {
-    certificates: parseX5chain(header.get(COSE_LABEL.x5chain)),
+    certificates: parseX5chain(header.get(COSE_LABEL.x5chain), readCertificate),
     ...(token instanceof Uint8Array ? { timestampToken: token } : {}),
     ...(typeof agent === 'string' ? { signingAgent: agent } : {}),
   };
@@ -129,7 +132,7 @@ function parseUnprotected(header: CborMap): Pick<Envelope, 'certificates' | 'tim
  * Always an array, also of one certificate. RFC 9360 writes a single one as a bare byte string; notation neither
  * writes nor reads that, so that taking it would only make envelopes on which two verifiers disagree.
  */
-function parseX5chain(value: CborValue | undefined): readonly X509Certificate[] {
+function parseX5chain(value: CborValue | undefined, readCertificate: ReadCertificate): readonly X509Certificate[] {
   const what = 'unprotected header: x5chain (label 33)';
   if (!Array.isArray(value) || value.length === 0) {
     throw malformed('C3', `${what}: expected an array of at least one certificate`);
@@ -140,7 +143,7 @@ function parseX5chain(value: CborValue | undefined): readonly X509Certificate[] 
   return value.map((entry: CborValue, i) => {
     if (!(entry instanceof Uint8Array)) throw malformed('C3', `${what}[${i}]: expected a byte string`);
     try {
-      return parseCertificateDer(entry, `x5chain[${i}]`);
+      return readCertificate(entry, `x5chain[${i}]`);
     } catch (error) {
       if (error instanceof NotaryError) throw malformed('C3', `unprotected header: ${error.message}`, error);
       throw error;

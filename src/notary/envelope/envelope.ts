@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import type { ReadCertificate } from '../certificates/pem.ts';
 import type { Descriptor } from '../descriptor.ts';
 
 export const MEDIA_TYPE_JWS = 'application/jose+json';
@@ -53,9 +54,9 @@ export interface Envelope {
   readonly signature: Uint8Array;
 }
 
-/** The seam for formats. `parse` throws NotaryError MalformedEnvelope. */
+/** The seam for formats. `parse` reads the certificates as it is told to; it throws NotaryError MalformedEnvelope. */
 export interface EnvelopeFormat {
   readonly mediaType: EnvelopeMediaType;
   readonly format: SignatureFormat;
-  readonly parse: (bytes: Uint8Array) => Envelope;
+  readonly parse: (bytes: Uint8Array, readCertificate: ReadCertificate) => Envelope;
 }

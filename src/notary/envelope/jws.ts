@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { parseCertificateDer } from '../certificates/pem.ts';
+import type { ReadCertificate } from '../certificates/pem.ts';
 import { decodeBase64, decodeBase64Url, parseRfc3339 } from '../encoding.ts';
 import { NotaryError } from '../error.ts';
 import { parsePayload } from '../payload.ts';
@@ -33,7 +33,7 @@ const TIMES: ReadonlySet<string> = new Set([HEADER_SIGNING_TIME, HEADER_AUTHENTI
 /** JWS envelopes: flattened JSON serialisation (notary.md B). */
 export const jwsFormat: EnvelopeFormat = { mediaType: MEDIA_TYPE_JWS, format: 'JWS', parse: parseJws };
 
-function parseJws(bytes: Uint8Array): Envelope {
+function parseJws(bytes: Uint8Array, readCertificate: ReadCertificate): Envelope {
   const members = parseMembers(bytes);
   const payload = base64Url(members.get('payload'), 'payload');
   const protectedHeader = base64Url(members.get('protected'), 'protected');
@@ -54,7 +54,7 @@ function parseJws(bytes: Uint8Array): Envelope {
       neverCritical: OWN_HEADERS,
       timeForm: 'an RFC 3339 time',
     }),
-    ...parseUnprotected(unprotected),
+    ...parseUnprotected(unprotected, readCertificate),
     subject: parsePayload(payload.bytes),
     signedBytes: Buffer.from(`${protectedHeader.text}.${payload.text}`, 'ascii'),
     signature: signature.bytes,
@@ -116,7 +116,10 @@ function withTimes(header: JsonObject): ReadonlyMap<string, unknown> {
   return attributes;
 }
 
-function parseUnprotected(header: JsonObject): Pick<Envelope, 'certificates' | 'timestampToken' | 'signingAgent'> {
+function parseUnprotected(
+  header: JsonObject,
+  readCertificate: ReadCertificate,
+): Pick<Envelope, 'certificates' | 'timestampToken' | 'signingAgent'> {
   refuseMisspelt(header, UNPROTECTED_HEADERS, 'the unprotected header');
   const agent = header.get(HEADER_SIGNING_AGENT);
   const token = header.get(HEADER_TIMESTAMP_SIGNATURE);
@@ -124,24 +127,24 @@ function parseUnprotected(header: JsonObject): Pick<Envelope, 'certificates' | '
     throw malformed('B6', `header: ${HEADER_SIGNING_AGENT}: expected a string`);
   const timestampToken = token === undefined ? undefined : standardBase64(token, HEADER_TIMESTAMP_SIGNATURE);
   return {
-    certificates: parseX5c(header.get('x5c')),
+    certificates: parseX5c(header.get('x5c'), readCertificate),
     ...(timestampToken === undefined ? {} : { timestampToken }),
     ...(agent === undefined ? {} : { signingAgent: agent }),
   };
 }
 
-function parseX5c(x5c: JsonValue | undefined): readonly X509Certificate[] {
+function parseX5c(x5c: JsonValue | undefined, readCertificate: ReadCertificate): readonly X509Certificate[] {
   if (!Array.isArray(x5c) || x5c.length === 0) throw malformed('B6', 'header: x5c: expected at least one certificate');
   if (x5c.length > MAX_ENVELOPE_CERTIFICATES) {
     throw malformed('B6', `header: x5c: expected at most ${MAX_ENVELOPE_CERTIFICATES} certificates`);
   }
-  return x5c.map((entry: JsonValue, i) => parseX5cEntry(entry, `x5c[${i}]`));
+  return x5c.map((entry: JsonValue, i) => parseX5cEntry(entry, `x5c[${i}]`, readCertificate));
 }
 
-function parseX5cEntry(entry: JsonValue, name: string): X509Certificate {
+function parseX5cEntry(entry: JsonValue, name: string, readCertificate: ReadCertificate): X509Certificate {
   const der = standardBase64(entry, name);
   try {
-    return parseCertificateDer(der, name);
+    return readCertificate(der, name);
   } catch (error) {
     if (error instanceof NotaryError) throw malformed('B6', `header: ${error.message}`, error);
     throw error;

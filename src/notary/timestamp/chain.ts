@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import { checkChain, MAX_CERTIFICATES } from '../certificates/chain.ts';
 import { distinguishedNameOf } from '../certificates/distinguished-name.ts';
 import { EKU_OID, extKeyUsageOf } from '../certificates/extensions.ts';
-import { isSignedBy } from '../certificates/issuance.ts';
+import { type IsSignedBy, isSignedBy } from '../certificates/issuance.ts';
 import { parseCertificate } from '../certificates/parsed-certificate.ts';
 import { formatRfc3339 } from '../encoding.ts';
 import { NotaryError } from '../error.ts';
@@ -22,6 +22,8 @@ export interface TsaChainInput {
   readonly roots: readonly X509Certificate[];
   /** When every certificate must be valid, whatever the accuracy: a fresh authority's first timestamps are good. */
   readonly genTime: TimestampRange;
+  /** Where a cache knows some of the signatures already. */
+  readonly signedBy?: IsSignedBy | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export function findTsaChain(input: TsaChainInput): readonly X509Certificate[] {
   let refusal: NotaryError | undefined;
   for (const chain of chainsToRoot(input, (error) => (refusal ??= error))) {
     try {
-      checkChain(chain, 'timeStamping');
+      checkChain(chain, 'timeStamping', input.signedBy);
       checkIssuerPurposes(chain.slice(1));
       checkValidity(chain, input);
       return chain;
@@ -49,7 +51,7 @@ export function findTsaChain(input: TsaChainInput): readonly X509Certificate[] {
 
 /** Every path from the leaf to a root, depth first; what is met on the way and cannot be part of one is reported. */
 function* chainsToRoot(
-  { leaf, certificates, roots }: TsaChainInput,
+  { leaf, certificates, roots, signedBy = isSignedBy }: TsaChainInput,
   refuse: (error: NotaryError) => void,
 ): Generator<readonly X509Certificate[]> {
   const rootsByName = bySubject(roots);
@@ -64,7 +66,7 @@ function* chainsToRoot(
       );
     }
     try {
-      return isSignedBy(certificate, issuer);
+      return signedBy(certificate, issuer);
     } catch (error) {
       // A weak signature algorithm: another path may do without this certificate.
       if (!(error instanceof NotaryError)) throw error;

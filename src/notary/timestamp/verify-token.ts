@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { distinguishedNameOf } from '../certificates/distinguished-name.ts';
+import type { IsSignedBy } from '../certificates/issuance.ts';
 import { parseCertificate } from '../certificates/parsed-certificate.ts';
 import { checkKnownExtensions, checkLeafUsage } from '../certificates/usage.ts';
 import { MAX_AHEAD_MS } from '../clock-skew.ts';
@@ -21,11 +22,16 @@ export interface VerifyTokenInput extends RevocationContext {
   readonly signature: Uint8Array;
   readonly tsaRoots: readonly X509Certificate[];
   readonly checkChainRevocation: ChainRevocationChecker;
+  readonly signedBy?: IsSignedBy;
 }
 
-/** The verifier of an envelope's timestamp, by the revocation checker given (notary.md I). */
+/**
+ * The verifier of an envelope's timestamp, by the revocation checker given (notary.md I).
+ * @param parts.signedBy where a cache knows some of the signatures of certificates already
+ */
 export function createTimestampVerifier(parts: {
   readonly checkChainRevocation: ChainRevocationChecker;
+  readonly signedBy?: IsSignedBy;
 }): TimestampVerifier {
   return async ({ timestampToken, signature }, tsaRoots, context) =>
     timestampToken === undefined
@@ -106,11 +112,11 @@ function checkTime({ info }: TimestampToken, { now }: VerifyTokenInput): Timesta
 async function checkAuthority(
   { info, certificates, signer }: TimestampToken,
   leaf: X509Certificate,
-  { tsaRoots, checkChainRevocation, now, signal }: VerifyTokenInput,
+  { tsaRoots, checkChainRevocation, signedBy, now, signal }: VerifyTokenInput,
 ): Promise<TimestampResult> {
   let chain: readonly X509Certificate[];
   try {
-    chain = findTsaChain({ leaf, certificates, roots: tsaRoots, genTime: info.genTime });
+    chain = findTsaChain({ leaf, certificates, roots: tsaRoots, genTime: info.genTime, signedBy });
   } catch (error) {
     if (!(error instanceof NotaryError)) throw error;
     return { status: 'invalid', reason: error.message, dependsOnRoots: true };

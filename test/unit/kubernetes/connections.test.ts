@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KubernetesClient } from '../../../src/kubernetes/client.ts';
 import { Reflector } from '../../../src/kubernetes/reflector.ts';
-import {
-  createServerCertificate,
-  kubeConfigFor,
-  type ServerCertificate,
-  startMuteProxy,
-  startTlsServer,
-} from './tls-server.ts';
+import { startTcpRelay } from '../../support/tcp-relay.ts';
+import { createServerCertificate, kubeConfigFor, type ServerCertificate, startTlsServer } from './tls-server.ts';
 import { added, bookmark, CONFIG_MAPS, configMap, silentLogger } from './wire-server.ts';
 
 const LIST = JSON.stringify({ metadata: { resourceVersion: '10' }, items: [configMap('a', '1')] });
@@ -114,7 +109,7 @@ describe('connections over TLS', () => {
 
   it('notices a half-open connection by its ping and resumes on a new one (faults.md 2)', async () => {
     const { server, seen, watches } = await startApi();
-    const proxy = await startMuteProxy(server.port);
+    const proxy = await startTcpRelay(server.port);
     cleanups.push(proxy.stop);
     const reflector = reflect(proxy.port, { caData: caData() });
     await vi.waitFor(() => expect(reflector.store.has('default/event-11')).toBe(true));
@@ -141,7 +136,7 @@ describe('connections over TLS', () => {
 
   it('shares one connection between watches', async () => {
     const { server, watches } = await startApi();
-    const proxy = await startMuteProxy(server.port);
+    const proxy = await startTcpRelay(server.port);
     cleanups.push(proxy.stop);
     const client = new KubernetesClient(kubeConfigFor(proxy.port, { caData: caData() }), {
       userAgent: 'sealwatch/test',
@@ -209,7 +204,7 @@ describe('connections over TLS', () => {
   });
 
   it('stops at once also while it connects', async () => {
-    const neverSpeaks = await startMuteProxy(undefined);
+    const neverSpeaks = await startTcpRelay(undefined);
     cleanups.push(neverSpeaks.stop);
     const client = new KubernetesClient(kubeConfigFor(neverSpeaks.port, { caData: caData() }), {
       userAgent: 'sealwatch/test',

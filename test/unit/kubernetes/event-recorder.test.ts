@@ -77,6 +77,34 @@ describe('EventRecorder', () => {
     );
   });
 
+  it('tells what came while the first write was under way, also when it is flushed before that is answered', async () => {
+    const first = Promise.withResolvers<() => void>();
+    server.answer = (response, request) => first.resolve(() => json(201, {})(response, request));
+    const recorder = create();
+    recorder.record(revoked);
+    const answerFirst = await first.promise;
+    recorder.record(revoked);
+    const flushed = recorder.flush();
+    server.answer = json(200, {});
+    answerFirst();
+    await flushed;
+    expect(sent().map(({ method, body }) => [method, body.series?.count])).toEqual([
+      ['POST', undefined],
+      ['PATCH', 2],
+    ]);
+  });
+
+  it('gives up a series that the API server refuses', async () => {
+    server.answer = (response, request) =>
+      (request.method === 'PATCH' ? refuse(403, 'Forbidden') : json(201, {}))(response, request);
+    const recorder = create();
+    recorder.record(revoked);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+    recorder.record(revoked);
+    await recorder.flush();
+    expect([sent().map(({ method }) => method), recorder.dropped]).toEqual([['POST', 'PATCH'], 1]);
+  });
+
   it('tells a series after its window without being asked', async () => {
     const recorder = create(80);
     recorder.record(revoked);
@@ -162,6 +190,8 @@ describe('EventRecorder', () => {
       recorder.record({ ...revoked, note: String(index) });
     }
     expect(recorder.dropped).toBe(500);
+    // The first is under way: a connection takes longer to make than the flush has, on a busy machine.
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1));
     await recorder.flush(50);
     expect(recorder.dropped).toBe(1_500);
     recorder.record({ ...revoked, note: 'late' });

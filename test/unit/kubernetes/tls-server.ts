@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import type { RequestListener } from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { KubeConfig } from '@kubernetes/client-node';
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509';
@@ -70,55 +70,6 @@ export async function startTlsServer(
     },
     stop: () => {
       endAll();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
-}
-
-export interface MuteProxy {
-  readonly port: number;
-  readonly connections: number;
-  /** From now on the connections that stand carry nothing any more, and stay open. New ones work. */
-  muteStanding(): void;
-  stop(): Promise<void>;
-}
-
-/**
- * A TCP proxy whose connections can fall silent without a FIN or RST: a half-open TCP connection (faults.md 2). With
- * no target they are silent from the start.
- */
-export async function startMuteProxy(target: number | undefined): Promise<MuteProxy> {
-  const pairs: Socket[][] = [];
-  const server = net.createServer((client) => {
-    if (target === undefined) {
-      pairs.push([client]);
-      return;
-    }
-    const upstream = net.connect(target, '127.0.0.1');
-    pairs.push([client, upstream]);
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    get connections() {
-      return pairs.length;
-    },
-    muteStanding: () => {
-      for (const socket of pairs.flat()) {
-        socket.unpipe();
-      }
-    },
-    stop: () => {
-      for (const socket of pairs.flat()) {
-        socket.destroy();
-      }
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };

@@ -44,8 +44,9 @@ function storeOf(envelopes: readonly Buffer[], fetchBlob?: FetchBlob): ArtifactS
   };
   return {
     resolve: async () => SUBJECT,
-    listReferrers: async () =>
-      names.map((_, i) => ({ mediaType: MANIFEST, digest: digestOf(`manifest ${i}`), size: i })),
+    listReferrers: async () => ({
+      referrers: names.map((_, i) => ({ mediaType: MANIFEST, digest: digestOf(`manifest ${i}`), size: i })),
+    }),
     getManifest: async ({ digest = '' }) => {
       const i = names.findIndex((_, at) => digestOf(`manifest ${at}`) === digest);
       const layer = { mediaType: 'application/jose+json', digest: names[i], size: envelopes[i]?.length };

@@ -14,8 +14,8 @@ function pod(spec: object, status: object, name = 'p') {
   };
   return projectPod(raw as unknown as KubernetesObject);
 }
-const one = (image: string, imageID: string) =>
-  pod({ containers: [{ name: 'app', image }] }, { containerStatuses: [{ name: 'app', imageID, state: RUNNING }] });
+const one = (image: string, imageID: string, state: object = RUNNING) =>
+  pod({ containers: [{ name: 'app', image }] }, { containerStatuses: [{ name: 'app', imageID, state }] });
 
 describe('what a container runs (A10; faults.md 47)', () => {
   it.each([
@@ -44,15 +44,24 @@ describe('what a container runs (A10; faults.md 47)', () => {
   });
 
   it.each([
-    ['a bare config id', `sha256:${'b'.repeat(64)}`],
-    ['a config id of docker', `docker://sha256:${'b'.repeat(64)}`],
-    ['an algorithm nobody verifies', `registry.example.com/team/app@md5:${'b'.repeat(32)}`],
-  ])('%s is unverifiable, with the reason', (_name, imageID) => {
-    expect(containersOf(one(IMAGE, imageID))[0]?.image.kind).toBe('unverifiable');
+    ['a bare config id', `sha256:${'b'.repeat(64)}`, 'is the id of a config'],
+    ['a config id without its algorithm', 'b'.repeat(64), 'is the id of a config'],
+    ['a config id of docker', `docker://sha256:${'b'.repeat(64)}`, 'is the id of a config'],
+    ['a tag', IMAGE, 'names no digest'],
+    ['an algorithm nobody verifies', `registry.example.com/team/app@md5:${'b'.repeat(32)}`, 'names no sha256'],
+    ['nothing, of a container that runs', '', 'its status has no imageID'],
+  ])('%s is unverifiable, with the reason', (_name, imageID, reason) => {
+    expect(containersOf(one(IMAGE, imageID))[0]?.image).toEqual({
+      kind: 'unverifiable',
+      reason: expect.stringContaining(reason),
+    });
   });
 
-  it('an image that the kubelet has not told yet is pending, not bad', () => {
-    expect(containersOf(one(IMAGE, ''))[0]?.image).toEqual({ kind: 'pending' });
+  it.each([
+    ['waits', { waiting: { reason: 'ContainerCreating' } }],
+    ['could not be found again', { terminated: { reason: 'ContainerStatusUnknown' } }],
+  ])('an image that the kubelet has not told, of a container that %s, is pending, not bad', (_name, state) => {
+    expect(containersOf(one(IMAGE, '', state))[0]?.image).toEqual({ kind: 'pending' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Condition } from '../../../src/api/conditions.ts';
-import { readyEvent } from '../../../src/controllers/request-event.ts';
+import { readyEvent } from '../../../src/controllers/ready-event.ts';
 
 const ready = (status: Condition['status'], reason: string, observedGeneration = 1): readonly Condition[] => [
   { type: 'Signed', status: 'True', reason: 'AllSigned', message: 's', lastTransitionTime: 't' },
