@@ -28,6 +28,8 @@ export class RegistryWorld {
   readonly faults = new Map<string, number>();
   registry: WireRegistry | undefined;
   now = this.started;
+  /** What was looked for in caches, and whether it was there. */
+  readonly lookups: string[] = [];
   checkRevocation: RevocationChecker = async () => ({ status: 'good', reason: 'not revoked' });
   readonly verifier = new ImageVerifier({
     policies: () => this.#policies(),
@@ -40,6 +42,7 @@ export class RegistryWorld {
     maxSignatures: 3,
     keptListMaxAgeMs: HOUR_MS,
     signatureCacheBytes: 1_000_000,
+    onLookup: (cache, isHit) => this.lookups.push(`${cache} ${isHit ? 'hit' : 'miss'}`),
   });
 
   /** @param chain its root is the trust store `ca:acme` */
