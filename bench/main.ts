@@ -3,10 +3,13 @@ import { InvalidDurationError, parseDuration } from '../src/api/duration.ts';
 import { burst } from './burst.ts';
 import { crl } from './crl.ts';
 import { type Bench, type BenchOptions, machine, type Row, rowOf, tableOf } from './frame.ts';
+import { oneImage } from './one-image.ts';
 import { parsers } from './parsers.ts';
+import { policyChange } from './policy-change.ts';
+import { restart } from './restart.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst];
+const BENCHES: readonly Bench[] = [parsers, crl, burst, oneImage, policyChange, restart];
 
 interface Command {
   readonly benches: readonly Bench[];

@@ -38,6 +38,8 @@ export interface Config {
   readonly revocationRefreshMs: number;
   /** Where answers of certificate authorities outlive a restart. */
   readonly revocationCacheDir?: string;
+  /** Where what verifying fetched, and what was last told, outlive a restart. */
+  readonly verdictCacheDir?: string;
   /** Holds signing.grants and registry.mirrors. */
   readonly configFile?: string;
   /** By region; `*` for every other. */
@@ -140,6 +142,11 @@ const SETTINGS = [
     flag: 'revocation-cache-dir',
     value: 'DIR',
     help: 'a folder where OCSP answers and CRLs outlive a restart, at most 512 MiB; default in memory only',
+  },
+  {
+    flag: 'verdict-cache-dir',
+    value: 'DIR',
+    help: 'a folder where manifests, signatures and what was last told outlive a restart, at most 512 MiB; default in memory only',
   },
   {
     flag: 'config',
@@ -263,6 +270,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
   ];
   const pullSecrets = list('pull-secrets', parseNamespace);
   const revocationCacheDir = optional('revocation-cache-dir');
+  const verdictCacheDir = optional('verdict-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
   const leaseNamespace = given.has('lease-namespace') ? read('lease-namespace', parseNamespace) : undefined;
@@ -282,6 +290,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     allowAddresses: list('allow-addresses', parseCidr),
     revocationRefreshMs: read('revocation-refresh', (text) => duration(text, 1_000)),
     ...(revocationCacheDir === undefined ? {} : { revocationCacheDir }),
+    ...(verdictCacheDir === undefined ? {} : { verdictCacheDir }),
     ...(configFile === undefined ? {} : { configFile }),
     signerEndpoints: new Map(list('signer-endpoint', parseEndpoint)),
     ...(stsEndpoint === undefined ? {} : { stsEndpoint }),

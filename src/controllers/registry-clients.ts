@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { AwsError, type EcrAuthorization } from '../aws/index.ts';
+import { AwsError, type EcrAuthorization, parseEcrHost } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
   anonymous,
@@ -66,7 +66,11 @@ export async function createRegistryClients(
   });
   const withCredentials: RegistryClients['withCredentials'] = (credentials, extraCA, owner) =>
     new RegistryClient({
-      dispatcher: dispatchers.trusting(() => [operatorCA.current(), extraCA].filter((pem) => pem !== undefined)),
+      dispatcher: dispatchers.trusting((hostname) => {
+        // No tenant's CA stands between the operator's identity and AWS.
+        const extra = parseEcrHost(hostname) === undefined ? extraCA : undefined;
+        return [operatorCA.current(), extra].filter((pem) => pem !== undefined);
+      }),
       credentials,
       memory: memories.of(owner, extraCA),
       plainHTTPHosts: allowsPlainHTTP,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { untilAborted } from '../transport/index.ts';
 import { authorizationOf, type Credentials, fingerprintOf } from './credentials.ts';
 import { OciError } from './error.ts';
 import { type HttpAnswer, statusError } from './http.ts';
@@ -107,16 +108,11 @@ export class TokenStore {
 
 /** The flight is everybody's: it goes on for the others when one does not wait any longer. */
 async function unlessAborted<T>(flight: Promise<T>, signal: AbortSignal, { registry }: TokenRequest): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void =>
-    reject(new OciError('Timeout', `token for ${registry}: no complete answer in time`, { cause: signal.reason }));
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
   try {
-    return await Promise.race([flight, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    flight.catch(() => undefined);
+    return await untilAborted(flight, signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new OciError('Timeout', `token for ${registry}: no complete answer in time`, { cause: error });
   }
 }
 

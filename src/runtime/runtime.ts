@@ -28,8 +28,11 @@ import { createRevocationChecker, createTimestampVerifier, createVerificationCac
 import { chainCredentials } from '../oci/index.ts';
 import { imageFields, type LoggedImage, type LoggedObject, type Metrics } from '../reporting/index.ts';
 import {
+  affectedByPolicies,
+  affectedByStores,
   createPolicySet,
   ImageVerifier,
+  type IsAffected,
   type PolicySet,
   RevocationSweep,
   referenceOf,
@@ -39,11 +42,11 @@ import {
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
 import { WorkloadIndex } from '../workloads/index.ts';
-import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
+import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
 import type { Observation } from './observation.ts';
 import { isWorthAReconcile } from './projections.ts';
 import type { Services } from './services.ts';
-import { settled, until } from './start-order.ts';
+import { firstPass, settled, until } from './start-order.ts';
 import { queueAll, type WatchedResources } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
@@ -84,7 +87,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const { settings, signerService, registries } = services;
+  const { settings, signerService, registries, verdictCache } = services;
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -122,9 +125,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
     signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
     onLookup: (cache, isHit) => metrics.cacheLookup(cache, isHit),
     around: (key, run) => observation.verification(key, run),
   });
+  verdicts.onUpdate((key, verdict) => verifier.keep(key, verdict));
 
   const queue = (
     name: string,
@@ -157,9 +162,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     if (statement === undefined) return;
     policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
   };
-  const reevaluateAll = (): void => {
-    for (const key of workloads.images()) imageQueue.add(key);
-    for (const key of requests.keys()) requestQueue.add(key);
+  /** A verdict depends on its statement and the stores that this names; what they have in common with others stands. */
+  const reevaluate = (isAffected: IsAffected, stores: ReadonlySet<string> = new Set()): void => {
+    for (const key of workloads.images()) if (isImageAffected(key, isAffected)) imageQueue.add(key);
+    for (const [key, request] of requests) if (isRequestAffected(request, isAffected, stores)) requestQueue.add(key);
     for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
   };
 
@@ -182,9 +188,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
           () => {
             // The index is not changed yet while it tells: read it once the handler is done.
             queueMicrotask(() => {
-              policySet = createPolicySet(policies.values(), policySet);
+              const before = policySet;
+              policySet = createPolicySet(policies.values(), before);
               queueAll(policies, policyQueue);
-              reevaluateAll();
+              reevaluate(affectedByPolicies(before, policySet));
             });
           },
         ),
@@ -212,7 +219,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     stores,
     inForce: trustStores,
     refreshMs: config.trustStoreRefreshMs,
-    onChange: reevaluateAll,
+    onChange: () => {
+      const changed = trustStores.takeChanged();
+      reevaluate(affectedByStores(policySet, changed), changed);
+    },
   });
   const policyController = new TrustPolicyController({
     context,
@@ -222,6 +232,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     verdicts,
     imagesByPod: () => imagesByPod(pods, workloads),
     storesLoaded: () => watched.stores.reflectors.every(({ hasSynced }) => hasSynced) && storesSettled(),
+    countsComplete: firstPass(watched.pods.reflectors, workloads, verdicts),
   });
   const requestController = new ImageSignatureRequestController({
     context,

@@ -6,6 +6,7 @@ import { createRegistryClients } from '../controllers/registry-clients.ts';
 import { type Metrics, setLogLevel } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
 import type { WriteFence } from '../transport/index.ts';
+import { type CacheRead, openVerdictCache, systemClock, type VerdictCache } from '../verification/index.ts';
 import type { Observation } from './observation.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
@@ -15,6 +16,8 @@ export interface Services {
   readonly onSettings: (tell: ((now: Settings, before: Settings) => void) | undefined) => void;
   readonly signerService: SignerService;
   readonly registries: RegistryClients;
+  /** Absent: nothing outlives a restart. */
+  readonly verdictCache?: VerdictCache;
   readonly close: () => Promise<void>;
 }
 
@@ -66,6 +69,12 @@ export async function createServices(options: {
     mirrors: () => settings.current().mirrors,
     fence,
   });
+  const { verdictCacheDir: folder } = config;
+  const onFault = (err: unknown): void =>
+    logger.warn({ err, folder }, 'the verdict cache on disk cannot be used; going on without what it cannot keep');
+  const onRead = (result: CacheRead): void => metrics.verdictCacheRead(result);
+  const verdictCache =
+    folder === undefined ? undefined : openVerdictCache({ folder, clock: systemClock, onFault, onRead });
 
   return {
     settings,
@@ -74,8 +83,10 @@ export async function createServices(options: {
     },
     signerService,
     registries,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
     close: async () => {
       settings.stop();
+      await verdictCache?.flush();
       signerService.close();
       ecr.close();
       await registries.close();

@@ -77,6 +77,7 @@ describe('parseConfig', () => {
       '--allow-addresses=fd00::/8',
       '--revocation-refresh=5m',
       '--revocation-cache-dir=/var/cache/sealwatch',
+      '--verdict-cache-dir=/var/cache/verdicts',
       '--config=/etc/grants=1.yaml',
       '--signer-endpoint=https://signer.example',
       '--signer-endpoint=us-west-2=https://west.example/?a=b',
@@ -105,6 +106,7 @@ describe('parseConfig', () => {
       allowAddresses: ['127.0.0.0/8', 'fd00::/8'],
       revocationRefreshMs: 300_000,
       revocationCacheDir: '/var/cache/sealwatch',
+      verdictCacheDir: '/var/cache/verdicts',
       configFile: '/etc/grants=1.yaml',
       signerEndpoints: new Map([
         ['*', 'https://signer.example'],
@@ -209,7 +211,7 @@ describe('parseConfig', () => {
     const help = parseConfig(['--help'], {});
     if (help.kind !== 'help') throw new Error('no help');
     const flags = [...help.text.matchAll(/^ {2}--([a-z-]+)[ []/gm)].map(([, flag]) => flag ?? '');
-    expect(flags).toHaveLength(Object.keys(configOf([])).length + 7);
+    expect(flags).toHaveLength(Object.keys(configOf([])).length + 8);
     for (const flag of flags) {
       // Each flag that is told is one that is read.
       expect(refusalOf([`--${flag}=`])).toContain(`--${flag}: expected a value`);

@@ -14,6 +14,7 @@ export type CacheName = keyof typeof CACHES;
 /** The metrics of caches: how often what was looked for was there. */
 export class CacheMetrics {
   readonly #lookups;
+  readonly #verdictCacheReads;
 
   constructor(set: MetricSet) {
     const names = Object.entries(CACHES).map(([name, what]) => `${name} (${what})`);
@@ -25,6 +26,17 @@ export class CacheMetrics {
         result: { what: 'hit, miss', values: 2 },
       },
     });
+    this.#verdictCacheReads = set.counter({
+      name: 'sealwatch_verdict_cache_reads_total',
+      help: 'Looks into the verdict cache on disk',
+      labels: {
+        result: { what: 'hit, miss, or dropped (cut short, altered, foreign or of another version)', values: 3 },
+      },
+    });
+  }
+
+  verdictCacheRead(result: 'hit' | 'miss' | 'dropped'): void {
+    this.#verdictCacheReads.inc({ result });
   }
 
   cacheLookup(cache: CacheName, isHit: boolean): void {

@@ -104,6 +104,10 @@ export class Metrics {
     this.#requests.kubernetesRequest(...args);
   }
 
+  verdictCacheRead(result: 'hit' | 'miss' | 'dropped'): void {
+    this.#caches.verdictCacheRead(result);
+  }
+
   cacheLookup(cache: CacheName, isHit: boolean): void {
     this.#caches.cacheLookup(cache, isHit);
   }

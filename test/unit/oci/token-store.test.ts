@@ -17,7 +17,12 @@ it('a token that is asked for is told as a hit while it is kept and was not refu
       refused,
       async () => {
         tokens += 1;
-        return { status: 200, headers: new Map(), body: Buffer.from(JSON.stringify({ token: `t${tokens}` })) };
+        return {
+          status: 200,
+          headers: new Map(),
+          body: Buffer.from(JSON.stringify({ token: `t${tokens}` })),
+          secrets: [],
+        };
       },
       AbortSignal.timeout(10_000),
     );
