@@ -3,11 +3,26 @@ import { InvalidDurationError, parseDuration } from '../src/api/duration.ts';
 import { burst } from './burst.ts';
 import { crl } from './crl.ts';
 import { type Bench, type BenchOptions, machine, type Row, rowOf, tableOf } from './frame.ts';
+import { oneImage } from './one-image.ts';
 import { parsers } from './parsers.ts';
+import { policyChange } from './policy-change.ts';
+import { reevaluation } from './reevaluation.ts';
+import { restart } from './restart.ts';
 import { takeover } from './takeover.ts';
+import { verify } from './verify.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst, takeover];
+const BENCHES: readonly Bench[] = [
+  parsers,
+  crl,
+  verify,
+  reevaluation,
+  burst,
+  oneImage,
+  policyChange,
+  restart,
+  takeover,
+];
 
 interface Command {
   readonly benches: readonly Bench[];
