@@ -50,6 +50,8 @@ export interface Config {
   readonly leaseNamespace?: string;
   readonly leaseName: string;
   readonly maxSignatures: number;
+  /** Signatures that were fetched are kept up to so many bytes. */
+  readonly signatureCacheBytes: number;
   /** Reconciles at once, for each kind of work. */
   readonly concurrency: number;
   readonly requestTimeoutMs: number;
@@ -171,6 +173,12 @@ const SETTINGS = [
     value: 'NAME',
     fallback: 'sealwatch',
     help: 'its name: another one for each set of replicas in that namespace',
+  },
+  {
+    flag: 'signature-cache-size',
+    value: 'SIZE',
+    fallback: '64Mi',
+    help: 'memory for signatures that were fetched, such as 64Mi or 1Gi; those not used for longest go first, and are fetched again',
   },
   { flag: 'max-signatures', value: 'N', fallback: '100', help: 'signatures tried for one image at most' },
   {
@@ -297,6 +305,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     ...(ecrEndpoint === undefined ? {} : { ecrEndpoint }),
     ...(leaseNamespace === undefined ? {} : { leaseNamespace }),
     leaseName: read('lease-name', parseObjectName),
+    signatureCacheBytes: read('signature-cache-size', parseSize),
     maxSignatures: read('max-signatures', (text) => wholeNumber(text, 1, 1_000)),
     concurrency: read('concurrency', (text) => wholeNumber(text, 1, 256)),
     requestTimeoutMs: read('request-timeout', (text) => duration(text, 100)),
@@ -400,6 +409,20 @@ function wholeNumber(text: string, min: number, max: number): number {
   const number = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (!(number >= min && number <= max)) throw expected(`a whole number from ${min} to ${max}`, text);
   return number;
+}
+
+const UNITS = new Map([
+  ['Mi', 2 ** 20],
+  ['Gi', 2 ** 30],
+]);
+const MAX_SIZE_BYTES = 16 * 2 ** 30;
+
+/** Bytes, as Kubernetes writes quantities of memory. */
+function parseSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,5})(Mi|Gi)$/.exec(text) ?? [];
+  const bytes = Number(digits) * (UNITS.get(unit) ?? Number.NaN);
+  if (!(bytes > 0 && bytes <= MAX_SIZE_BYTES)) throw expected('a size from 1Mi to 16Gi, such as 64Mi', text);
+  return bytes;
 }
 
 function variableOf(flag: string): string {

@@ -97,13 +97,14 @@ export class ImageSigner {
     });
   }
 
-  async sign(image: WorldImage, life?: Life): Promise<void> {
+  async sign(image: WorldImage, life?: Life): Promise<{ readonly expiresAt: Date }> {
     const profile = this.#profiles.get(life) ?? '';
     const payload = Buffer.from(createPayload(image.subject));
-    const { jobArn, envelope } = await this.#aws.sign(profile, payload);
+    const { jobArn, envelope, expiresAt } = await this.#aws.sign(profile, payload);
     const artifact = { envelope, mediaType: JWS, annotations: {} };
     await pushSignature(this.#client, this.#referenceOf(image), image.subject, artifact, deadline());
     this.jobArns.set(image.number, jobArn);
+    return { expiresAt };
   }
 
   /** Revokes the image's signature at AWS Signer. */

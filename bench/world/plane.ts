@@ -9,11 +9,10 @@ import { KubernetesClient } from '../../src/kubernetes/index.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/control-plane.ts';
 import { inParallel } from '../../test/support/in-parallel.ts';
 import { type WorldImage, worldImage } from './images.ts';
-import { createOwner, createPods, type NewObject } from './pods.ts';
+import { createOwner, createPods, type NewObject, podPattern } from './pods.ts';
 
 /** Filled planes of earlier runs; may be deleted at any time. */
 const CACHE = join(tmpdir(), 'sealwatch-bench');
-const SOURCES = [join(import.meta.dirname, 'images.ts'), join(import.meta.dirname, 'pods.ts')];
 const CRDS = join(import.meta.dirname, '../../crds');
 
 export interface PlaneContent {
@@ -91,9 +90,10 @@ function* podsOf<O>(
 /** Other pods, or other CRDs, are another world. */
 async function keyOf(content: PlaneContent): Promise<string> {
   const crds = (await readdir(CRDS)).toSorted().map((name) => join(CRDS, name));
-  const texts = await Promise.all([...SOURCES, ...crds].map((path) => readFile(path, 'utf8')));
+  const texts = await Promise.all(crds.map((path) => readFile(path, 'utf8')));
+  const pattern = podPattern(worldImage(1, content.namespaces));
   const digest = createHash('sha256')
-    .update(JSON.stringify([content, texts]))
+    .update(JSON.stringify([content, texts, pattern]))
     .digest('hex')
     .slice(0, 12);
   return `${content.pods}-pods-${content.images}-images-${digest}`;

@@ -69,38 +69,51 @@ export async function createPods(
   pods: Iterable<{ readonly image: WorldImage; readonly number: number; readonly owner?: Owner }>,
 ): Promise<void> {
   await inParallel(pods, AT_ONCE, async ({ image, number, owner }) => {
-    await createPod(kubernetes, image, number, owner);
+    await createPod(kubernetes, image, number, owner === undefined ? {} : { owner });
   });
 }
 
-/** Creates one pod. @returns its key, `namespace/name` */
+/**
+ * Creates one pod.
+ * @param spec more fields of its spec
+ * @returns its key, `namespace/name`
+ */
 export async function createPod(
   kubernetes: KubernetesClient,
   image: WorldImage,
   number: number,
-  owner?: Owner,
+  { owner, spec = {} }: { readonly owner?: Owner; readonly spec?: object } = {},
 ): Promise<string> {
-  const name = `${owner?.name ?? nameOf(image)}-${hash(String(number), 5)}`;
-  const { namespace } = image;
-  await kubernetes.create(PODS, {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name,
-      namespace,
-      labels: { 'app.kubernetes.io/name': nameOf(image), 'pod-template-hash': hash(nameOf(image), 9), tier: 'web' },
-      annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9090' },
-      ...(owner === undefined ? {} : { ownerReferences: [owner] }),
-    },
-    spec: { ...podSpec(image), nodeName: `node-${number % 100}` },
-  } as NewObject);
-  const key = `${namespace}/${name}`;
+  const pod = podOf(image, number, owner);
+  await kubernetes.create(PODS, { ...pod, spec: { ...pod.spec, ...spec } } as NewObject);
+  const key = `${image.namespace}/${pod.metadata.name}`;
   await kubernetes.patch(PODS, key, {
     subresource: 'status',
     contentType: 'application/strategic-merge-patch+json',
     body: { status: podStatus(image, number) },
   });
   return key;
+}
+
+/** A pod without its status. */
+function podOf(image: WorldImage, number: number, owner: Owner | undefined): NewObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: `${owner?.name ?? nameOf(image)}-${hash(String(number), 5)}`,
+      namespace: image.namespace,
+      labels: { 'app.kubernetes.io/name': nameOf(image), 'pod-template-hash': hash(nameOf(image), 9), tier: 'web' },
+      annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9090' },
+      ...(owner === undefined ? {} : { ownerReferences: [owner] }),
+    },
+    spec: { ...podSpec(image), nodeName: `node-${number % 100}` },
+  };
+}
+
+/** What every pod of a world is made by: another pattern is another world. */
+export function podPattern(image: WorldImage): string {
+  return JSON.stringify([podOf(image, 1, undefined), podStatus(image, 1)]);
 }
 
 function nameOf({ number }: WorldImage): string {

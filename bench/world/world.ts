@@ -63,11 +63,9 @@ export class World {
     this.#folder = folder;
   }
 
-  /** Pushes one more image, which no pod runs yet. */
-  async addImage(number: number, standing: Standing = 'trusted', namespaces = 20): Promise<WorldImage> {
-    const image = worldImage(number, namespaces);
-    await this.signer.push([image], () => standing);
-    return image;
+  /** An image by its number, which may be one that nobody pushed yet. */
+  imageOf(number: number): WorldImage {
+    return worldImage(number, new Set(this.images.map(({ namespace }) => namespace)).size);
   }
 
   /** Starts the operator; it is not waited for. */
@@ -79,11 +77,14 @@ export class World {
     const config = join(this.#folder.path, 'config.yaml');
     const registry = { mirrors: [{ prefix: REGISTRY_NAME, mirror: host }] };
     await writeFile(config, JSON.stringify({ registry }));
-    const entry = await builtOperator();
+    const { entry, nodeOptions } = await builtOperator();
+    const kubeconfigPath = await this.plane.operatorKubeconfig();
     const startedAt = performance.now();
     const operator = await startOperator({
-      kubeconfigPath: this.plane.kubeconfigPath,
+      kubeconfigPath,
       args: [
+        // Its own ServiceAccount, and a Lease, as in a cluster.
+        ...['--lease-namespace', 'sealwatch-system'],
         ...['--config', config, '--plain-http-hosts', host, '--allow-addresses', '127.0.0.0/8'],
         ...['--signer-endpoint', this.aws.endpoint, '--sts-endpoint', this.aws.endpoint],
         ...args,
@@ -92,6 +93,7 @@ export class World {
         AWS_ACCESS_KEY_ID: this.aws.credentials.accessKeyId,
         AWS_SECRET_ACCESS_KEY: this.aws.credentials.secretAccessKey,
         NODE_ENV: 'production',
+        NODE_OPTIONS: nodeOptions,
         ...env,
       },
       entry,

@@ -78,6 +78,8 @@ export async function createRegistryClients(
       maxAttempts: 3,
       timeoutMs: config.requestTimeoutMs,
       limiter,
+      // What runs is asked for by the operator; all else is somebody's request.
+      priority: owner === OPERATOR ? 'running' : 'requested',
       mirrors,
       ...(fence === undefined ? {} : { fence }),
       ...(onRequest === undefined ? {} : { onRequest }),

@@ -22,6 +22,7 @@ import {
   type ReconcileResult,
   type StatusWriter,
   WorkQueue,
+  type WorkQueueOptions,
 } from '../kubernetes/index.ts';
 
 import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
@@ -41,7 +42,7 @@ import {
   VerdictStore,
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
-import { WorkloadIndex } from '../workloads/index.ts';
+import { namespaceOfKey, WorkloadIndex } from '../workloads/index.ts';
 import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
 import type { Observation } from './observation.ts';
 import { isWorthAReconcile } from './projections.ts';
@@ -53,7 +54,6 @@ import { queueAll, type WatchedResources } from './watch.ts';
 const COUNTS_DELAY_MS = 1_000;
 /** A status that another writer changed is put right this much later: two operators that disagree must not race. */
 const FOREIGN_STATUS_DELAY_MS = 5_000;
-const SIGNATURE_CACHE_BYTES = 64 * 1024 * 1024;
 
 export interface RuntimeOptions {
   readonly config: Config;
@@ -124,7 +124,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     clock,
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
-    signatureCacheBytes: SIGNATURE_CACHE_BYTES,
+    signatureCacheBytes: config.signatureCacheBytes,
     ...(verdictCache === undefined ? {} : { verdictCache }),
     onLookup: (cache, isHit) => metrics.cacheLookup(cache, isHit),
     around: (key, run) => observation.verification(key, run),
@@ -135,10 +135,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     name: string,
     about: (key: string) => LoggedObject | LoggedImage,
     reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
-    laneOf?: (key: string) => string,
+    groups: Pick<WorkQueueOptions, 'laneOf' | 'tenantOf'> = {},
   ): WorkQueue =>
     new WorkQueue({
-      ...(laneOf === undefined ? {} : { laneOf }),
+      ...groups,
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
@@ -300,15 +300,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     objectsOf(IMAGE_SIGNATURE_REQUESTS),
     (key, signal) => requestController.reconcile(key, signal),
     // Most requests name images of one registry.
-    (key) => registryOf(requests.get(key)?.spec.images[0]),
+    { laneOf: (key) => registryOf(requests.get(key)?.spec.images[0]), tenantOf: namespaceOfKey },
   );
-  const imageQueue = queue(
-    'image',
-    imageFields,
-    (key, signal) => imageController.reconcile(key, signal),
-    (key) => referenceOf(key).registry,
-  );
-  const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal));
+  const imageQueue = queue('image', imageFields, (key, signal) => imageController.reconcile(key, signal), {
+    laneOf: (key) => referenceOf(key).registry,
+    tenantOf: (key) => workloads.namespaceOf(key),
+  });
+  const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal), {
+    tenantOf: namespaceOfKey,
+  });
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,

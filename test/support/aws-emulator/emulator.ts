@@ -118,9 +118,12 @@ export class AwsEmulator {
    * @param arn of the profile
    * @param payload the bytes that are signed
    */
-  async sign(arn: string, payload: Buffer): Promise<{ readonly jobArn: string; readonly envelope: Buffer }> {
+  async sign(
+    arn: string,
+    payload: Buffer,
+  ): Promise<{ readonly jobArn: string; readonly expiresAt: Date; readonly envelope: Buffer }> {
     const { job, envelope } = await this.#state.signPayload(this.#profile(arn), payload);
-    return { jobArn: job.arn, envelope };
+    return { jobArn: job.arn, expiresAt: job.expiresAt, envelope };
   }
 
   /** @param arn of the profile, or of its version */
