@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { formatDuration, InvalidDurationError, parseDuration } from './api/duration.ts';
+import { LOG_LEVELS, type LogLevel } from './reporting/index.ts';
 import { VERSION } from './version.ts';
 
 /** A setting is wrong. The message names the flag, what was expected and found, and what to do. */
@@ -11,11 +12,11 @@ export class ConfigError extends Error {
   }
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
-
 /** Every setting of the operator, validated. */
 export interface Config {
   readonly logLevel: LogLevel;
+  /** Tells traces to a collector (src/tracing). */
+  readonly tracing: boolean;
   readonly listenAddress: { readonly host: string; readonly port: number };
   /** Empty: all. */
   readonly watchNamespaces: readonly string[];
@@ -37,6 +38,8 @@ export interface Config {
   readonly revocationRefreshMs: number;
   /** Where answers of certificate authorities outlive a restart. */
   readonly revocationCacheDir?: string;
+  /** Where what verifying fetched, and what was last told, outlive a restart. */
+  readonly verdictCacheDir?: string;
   /** Holds signing.grants and registry.mirrors. */
   readonly configFile?: string;
   /** By region; `*` for every other. */
@@ -47,6 +50,8 @@ export interface Config {
   readonly leaseNamespace?: string;
   readonly leaseName: string;
   readonly maxSignatures: number;
+  /** Signatures that were fetched are kept up to so many bytes. */
+  readonly signatureCacheBytes: number;
   /** Reconciles at once, for each kind of work. */
   readonly concurrency: number;
   readonly requestTimeoutMs: number;
@@ -60,10 +65,24 @@ interface Setting {
   readonly fallback?: string;
   /** May be given several times, or as a list with commas. */
   readonly list?: true;
+  /** Given alone it means `on`. */
+  readonly isSwitch?: true;
 }
 
 const SETTINGS = [
-  { flag: 'log-level', value: 'LEVEL', fallback: 'info', help: 'trace, debug, info, warn or error' },
+  {
+    flag: 'log-level',
+    value: 'LEVEL',
+    fallback: 'info',
+    help: "trace, debug, info, warn or error; the configuration file's logLevel goes before it",
+  },
+  {
+    flag: 'tracing',
+    value: 'on|off',
+    isSwitch: true,
+    fallback: 'off',
+    help: "traces over OTLP/HTTP, by OpenTelemetry's variables (OTEL_EXPORTER_OTLP_ENDPOINT and others)",
+  },
   {
     flag: 'listen-address',
     value: 'HOST:PORT',
@@ -127,6 +146,11 @@ const SETTINGS = [
     help: 'a folder where OCSP answers and CRLs outlive a restart, at most 512 MiB; default in memory only',
   },
   {
+    flag: 'verdict-cache-dir',
+    value: 'DIR',
+    help: 'a folder where manifests, signatures and what was last told outlive a restart, at most 512 MiB; default in memory only',
+  },
+  {
     flag: 'config',
     value: 'FILE',
     help: 'YAML with signing.grants (who may have what signed with which identity), registry.mirrors and ecr.roles; read again when it changes',
@@ -149,6 +173,12 @@ const SETTINGS = [
     value: 'NAME',
     fallback: 'sealwatch',
     help: 'its name: another one for each set of replicas in that namespace',
+  },
+  {
+    flag: 'signature-cache-size',
+    value: 'SIZE',
+    fallback: '64Mi',
+    help: 'memory for signatures that were fetched, such as 64Mi or 1Gi; those not used for longest go first, and are fetched again',
   },
   { flag: 'max-signatures', value: 'N', fallback: '100', help: 'signatures tried for one image at most' },
   {
@@ -211,7 +241,7 @@ function gather(argv: readonly string[], env: NodeJS.ProcessEnv): ReadonlyMap<Fl
     const name = equals === -1 ? argument : argument.slice(0, equals);
     const setting: Setting | undefined = SETTINGS.find(({ flag }) => `--${flag}` === name);
     if (setting === undefined) throw new ConfigError(`${name.slice(0, 100)}: no such flag`);
-    let value = equals === -1 ? undefined : argument.slice(equals + 1);
+    let value = equals === -1 ? (setting.isSwitch === true ? 'on' : undefined) : argument.slice(equals + 1);
     if (value === undefined) {
       i += 1;
       value = argv[i];
@@ -248,11 +278,13 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
   ];
   const pullSecrets = list('pull-secrets', parseNamespace);
   const revocationCacheDir = optional('revocation-cache-dir');
+  const verdictCacheDir = optional('verdict-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
   const leaseNamespace = given.has('lease-namespace') ? read('lease-namespace', parseNamespace) : undefined;
   return {
     logLevel: read('log-level', parseLevel),
+    tracing: read('tracing', parseSwitch),
     listenAddress: read('listen-address', parseListenAddress),
     watchNamespaces: list('watch-namespaces', parseNamespace),
     sweepIntervalMs: read('sweep-interval', (text) => duration(text, 1_000)),
@@ -266,12 +298,14 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     allowAddresses: list('allow-addresses', parseCidr),
     revocationRefreshMs: read('revocation-refresh', (text) => duration(text, 1_000)),
     ...(revocationCacheDir === undefined ? {} : { revocationCacheDir }),
+    ...(verdictCacheDir === undefined ? {} : { verdictCacheDir }),
     ...(configFile === undefined ? {} : { configFile }),
     signerEndpoints: new Map(list('signer-endpoint', parseEndpoint)),
     ...(stsEndpoint === undefined ? {} : { stsEndpoint }),
     ...(ecrEndpoint === undefined ? {} : { ecrEndpoint }),
     ...(leaseNamespace === undefined ? {} : { leaseNamespace }),
     leaseName: read('lease-name', parseObjectName),
+    signatureCacheBytes: read('signature-cache-size', parseSize),
     maxSignatures: read('max-signatures', (text) => wholeNumber(text, 1, 1_000)),
     concurrency: read('concurrency', (text) => wholeNumber(text, 1, 256)),
     requestTimeoutMs: read('request-timeout', (text) => duration(text, 100)),
@@ -294,10 +328,14 @@ function expected(what: string, found: string): ConfigError {
 }
 
 function parseLevel(text: string): LogLevel {
-  const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
-  const level = levels.find((candidate) => candidate === text);
+  const level = LOG_LEVELS.find((candidate) => candidate === text);
   if (level === undefined) throw expected('trace, debug, info, warn or error', text);
   return level;
+}
+
+function parseSwitch(text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw expected('on or off', text);
+  return text === 'on';
 }
 
 function parseListenAddress(text: string): Config['listenAddress'] {
@@ -373,6 +411,20 @@ function wholeNumber(text: string, min: number, max: number): number {
   return number;
 }
 
+const UNITS = new Map([
+  ['Mi', 2 ** 20],
+  ['Gi', 2 ** 30],
+]);
+const MAX_SIZE_BYTES = 16 * 2 ** 30;
+
+/** Bytes, as Kubernetes writes quantities of memory. */
+function parseSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,5})(Mi|Gi)$/.exec(text) ?? [];
+  const bytes = Number(digits) * (UNITS.get(unit) ?? Number.NaN);
+  if (!(bytes > 0 && bytes <= MAX_SIZE_BYTES)) throw expected('a size from 1Mi to 16Gi, such as 64Mi', text);
+  return bytes;
+}
+
 function variableOf(flag: string): string {
   return `SEALWATCH_${flag.toUpperCase().replaceAll('-', '_')}`;
 }
@@ -382,7 +434,8 @@ function helpText(): string {
     const notes = [setting.help];
     if (setting.list === true) notes.push('(may be given several times, or with commas)');
     if (setting.fallback !== undefined) notes.push(`(default ${setting.fallback})`);
-    return `  --${setting.flag} ${setting.value}\n      ${notes.join(' ')}\n      env ${variableOf(setting.flag)}`;
+    const value = setting.isSwitch === true ? `[=${setting.value}]` : ` ${setting.value}`;
+    return `  --${setting.flag}${value}\n      ${notes.join(' ')}\n      env ${variableOf(setting.flag)}`;
   });
   return `sealwatch ${VERSION}: signs container images, verifies them, and watches whether what runs is still trusted
 

@@ -12,6 +12,7 @@ import {
   type VerdictStore,
 } from '../verification/index.ts';
 import type { ReconcileResult } from './context.ts';
+import { ListSchedule } from './list-schedule.ts';
 
 /** An Unknown verdict is tried again this soon, and then ever more seldom up to the maximum. */
 const UNKNOWN_RETRY_MS = { first: 5_000, max: 5 * 60_000 };
@@ -40,7 +41,6 @@ export interface ImageControllerOptions {
   readonly isRequested: (key: ImageKey) => boolean;
   /** An image that nothing runs or requests any more went, with this verdict. */
   readonly onForgotten?: (key: ImageKey, verdict: ImageVerdict | undefined) => void;
-  readonly onVerified?: (evaluation: ImageEvaluation, durationMs: number) => void;
 }
 
 /** Keeps the verdict on every running image true: at first sight, at each interval, at expiry, and at a revocation. */
@@ -49,6 +49,7 @@ export class ImageController {
   readonly #clients = new Map<ImageKey, RegistryClient>();
   /** Since when images wait that have no verdict because their registry throttles, milliseconds since the epoch. */
   readonly #waiting = new Map<ImageKey, number>();
+  readonly #schedule = new ListSchedule();
   readonly #failures = new Map<ImageKey, { readonly count: number; readonly ofRegistry: boolean }>();
 
   constructor(options: ImageControllerOptions) {
@@ -61,6 +62,7 @@ export class ImageController {
       this.#failures.delete(key);
       this.#clients.delete(key);
       this.#waiting.delete(key);
+      this.#schedule.forget(key);
       if (!this.#options.isRequested(key)) {
         const verdict = verdicts.get(key);
         verifier.forget(key);
@@ -70,7 +72,6 @@ export class ImageController {
       }
       return {};
     }
-    const started = performance.now();
     const client = this.#clients.get(key) ?? this.#options.clientOf(key);
     this.#clients.set(key, client);
     const found = await verifier.verify(
@@ -86,7 +87,6 @@ export class ImageController {
     if (this.#mayWait(key, evaluation, clock()))
       return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
     takeIn(key, evaluation, verdicts, sweep);
-    this.#options.onVerified?.(evaluation, performance.now() - started);
     return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
   }
 
@@ -112,11 +112,14 @@ export class ImageController {
   #isListDue(key: ImageKey): boolean {
     const listedAt = this.#options.verifier.listedAt(key);
     if (listedAt === undefined || this.#failures.get(key)?.ofRegistry === true) return true;
-    const age = this.#options.clock().getTime() - listedAt.getTime();
-    // A running image without a good signature is looked at again sooner: somebody is about to sign it.
     const verdict = this.#options.verdicts.get(key)?.verdict;
-    const isWaiting = !isSettled(verdict) && verdict !== 'Unknown';
-    return age >= (isWaiting ? this.#unsettledIntervalMs() : this.#options.verifyIntervalMs);
+    const now = this.#options.clock().getTime();
+    return this.#schedule.dueAfterMs(key, listedAt.getTime(), this.#listIntervalMs(verdict), now) === 0;
+  }
+
+  /** A running image without a good signature is looked at again sooner: somebody is about to sign it. */
+  #listIntervalMs(verdict: ImageEvaluation['verdict'] | undefined): number {
+    return isSettled(verdict) || verdict === 'Unknown' ? this.#options.verifyIntervalMs : this.#unsettledIntervalMs();
   }
 
   #unsettledIntervalMs(): number {
@@ -125,8 +128,12 @@ export class ImageController {
 
   #requeueAfterMs(key: ImageKey, evaluation: ImageEvaluation, now: Date): number {
     const spread = 0.9 + Math.random() * 0.1;
-    let after = this.#options.verifyIntervalMs * spread;
-    if (!isSettled(evaluation.verdict)) after = this.#unsettledIntervalMs() * (1 / spread);
+    const listedAt = this.#options.verifier.listedAt(key)?.getTime();
+    const intervalMs = this.#listIntervalMs(evaluation.verdict);
+    let after =
+      listedAt === undefined
+        ? intervalMs * spread
+        : this.#schedule.lookAgainAfterMs(key, listedAt, intervalMs, now.getTime());
     if (evaluation.verdict === 'Unknown') {
       const count = (this.#failures.get(key)?.count ?? 0) + 1;
       this.#failures.set(key, { count, ofRegistry: isRegistryCause(evaluation.cause) });

@@ -6,6 +6,23 @@ export type OnChange<T> = (key: ObjectKey, old: T | undefined, now: T | undefine
 /** Told where `project` or `onChange` threw: the other objects go on. */
 export type OnFault = (key: ObjectKey, error: unknown) => void;
 
+/** Ten thousand objects told of in one turn of the event loop would hold up probes and timers. */
+const MAX_TURN_MS = 10;
+
+/** Cuts long work into turns of the event loop. */
+class Turns {
+  #began = performance.now();
+
+  get isOver(): boolean {
+    return performance.now() - this.#began > MAX_TURN_MS;
+  }
+
+  async next(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#began = performance.now();
+  }
+}
+
 /** The objects of a list that is still being read. */
 export type Replacement<T> = Map<ObjectKey, T>;
 
@@ -40,15 +57,21 @@ export class ObjectIndex<T extends KubernetesObject> {
     }
   }
 
-  /** Takes a complete list: what it lacks is deleted, what differs is told. */
-  replace(list: Replacement<T>): void {
+  /**
+   * Takes a complete list: what it lacks is deleted, what differs is told. Other work has its turn between: whoever
+   * replaces waits until it is done, and puts and removes nothing meanwhile.
+   */
+  async replace(list: Replacement<T>): Promise<void> {
+    const turns = new Turns();
     for (const key of [...this.#objects.keys()]) {
       if (!list.has(key)) {
         this.#remove(key);
       }
+      if (turns.isOver) await turns.next();
     }
     for (const [key, now] of list) {
       this.#put(key, now);
+      if (turns.isOver) await turns.next();
     }
   }
 

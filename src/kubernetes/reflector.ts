@@ -107,7 +107,7 @@ export class Reflector<T extends KubernetesObject> {
   async #list(signal: AbortSignal): Promise<void> {
     this.#enter('Listing');
     const { objects, resourceVersion } = await listAll(this.#options, this.#timing.listTimeoutMs, this.#index, signal);
-    this.#index.replace(objects);
+    await this.#index.replace(objects);
     this.#resourceVersion = resourceVersion;
     this.#stats.lists += 1;
     if (!this.#hasSynced) {

@@ -1,6 +1,7 @@
 import { backoffDelayMs } from './backoff.ts';
 import { DelayedKeys, type QueueClock, systemQueueClock } from './delayed-keys.ts';
 import { ReadyKeys } from './ready-keys.ts';
+import { type Occupant, WorkPlaces } from './work-places.ts';
 
 /** What a reconcile may ask for. */
 export interface ReconcileResult {
@@ -28,6 +29,11 @@ export interface WorkQueueOptions {
    * (faults.md 22). Default: one lane for all.
    */
   readonly laneOf?: (key: string) => string;
+  /**
+   * Whose work a key is, such as its namespace: tenants take turns, so that one with thousands of keys does not hold up
+   * the others. Default: one tenant for all.
+   */
+  readonly tenantOf?: (key: string) => string;
   /** Reconciles one key; the signal aborts when the queue stops. */
   // biome-ignore lint/suspicious/noConfusingVoidType: an async function without a wish returns nothing.
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult | undefined | void>;
@@ -39,12 +45,12 @@ export interface WorkQueueOptions {
   readonly onResult?: (result: WorkResult) => void;
 }
 
-/** So many times the concurrency may run in all lanes together: a bound on memory. */
-const MAX_BUSY_LANES = 32;
-const ONE_LANE = (): string => '';
+/** A run that lasts longer waits for a host that is slow or gone: an image is verified in a tenth of it. */
+const STUCK_AFTER_MS = 5_000;
+const ONE_FOR_ALL = (): string => '';
 
 /**
- * Runs keys, each once at a time, in the order they came within their lane.
+ * Runs keys, each once at a time, in the order they came within their tenant and lane.
  *
  * A key that is added while it waits is there once; one that is added while it runs, runs once more after. A reconcile
  * that throws is repeated with exponential backoff and jitter, not before an error's own `retryAfterMs`; success
@@ -54,11 +60,10 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #clock: QueueClock;
   readonly #ready: ReadyKeys;
-  /** How many run of each lane. */
-  readonly #busy = new Map<string, number>();
+  readonly #places: WorkPlaces;
   readonly #running = new Map<string, Promise<void>>();
-  /** Keys that were added while they ran. */
-  readonly #dirty = new Set<string>();
+  /** Keys that were added while they ran, and when. */
+  readonly #dirty = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   /** Apart from each other, so that a retry does not take the place of a later wish. */
   readonly #wishes: DelayedKeys;
@@ -69,7 +74,9 @@ export class WorkQueue {
   constructor(options: WorkQueueOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemQueueClock;
-    this.#ready = new ReadyKeys(options.laneOf ?? ONE_LANE);
+    const { concurrency, laneOf = ONE_FOR_ALL, tenantOf = ONE_FOR_ALL } = options;
+    this.#ready = new ReadyKeys({ laneOf, tenantOf });
+    this.#places = new WorkPlaces(concurrency);
     this.#wishes = new DelayedKeys(this.#clock, (key) => this.add(key));
     this.#retries = new DelayedKeys(this.#clock, (key) => this.add(key));
   }
@@ -95,11 +102,12 @@ export class WorkQueue {
       return;
     }
     if (this.#running.has(key)) {
-      this.#dirty.add(key);
+      if (!this.#dirty.has(key)) this.#dirty.set(key, this.#clock.now());
       return;
     }
-    this.#ready.add(key, this.#clock.now());
-    this.#fill();
+    const place = this.#ready.add(key, this.#clock.now());
+    // Where its own lane is busy, so are those of whatever waited before it.
+    if (this.#places.isOpen(place)) this.#fill();
   }
 
   /** Makes a key ready after so many milliseconds; of several times the earliest holds. */
@@ -126,22 +134,21 @@ export class WorkQueue {
   }
 
   #fill(): void {
-    const { concurrency } = this.#options;
-    while (this.#started && !this.#stop.signal.aborted && this.#running.size < concurrency * MAX_BUSY_LANES) {
-      const next = this.#ready.take((lane) => (this.#busy.get(lane) ?? 0) < concurrency);
+    while (this.#started && !this.#stop.signal.aborted && this.#places.hasFree) {
+      const next = this.#ready.take((place) => this.#places.isOpen(place));
       if (next === undefined) {
         return;
       }
-      const { key, lane, readyAt } = next;
-      this.#busy.set(lane, (this.#busy.get(lane) ?? 0) + 1);
-      this.#running.set(key, this.#run(key, lane, this.#clock.now() - readyAt));
+      const run = this.#places.enter(next);
+      this.#running.set(next.key, this.#run(next.key, run, this.#clock.now() - next.readyAt));
     }
   }
 
-  async #run(key: string, lane: string, waitedMs: number): Promise<void> {
+  async #run(key: string, place: Occupant, waitedMs: number): Promise<void> {
     // The caller's stack ends here: an `add` within a handler never runs a reconcile within it.
     await Promise.resolve();
     const startedAt = this.#clock.now();
+    const timer = this.#giveWayWhenStuck(place);
     let result: WorkResult;
     try {
       const wish = await this.#options.reconcile(key, this.#stop.signal);
@@ -151,19 +158,25 @@ export class WorkQueue {
       const { failures, retryAfterMs } = this.#failed(key, error);
       result = { key, waitedMs, durationMs: this.#clock.now() - startedAt, error, failures, retryAfterMs };
     }
+    this.#clock.clearTimeout(timer);
     this.#running.delete(key);
-    this.#leave(lane);
-    if (this.#dirty.delete(key)) {
-      this.add(key);
+    this.#places.leave(place);
+    const dirtyAt = this.#dirty.get(key);
+    if (dirtyAt !== undefined && !this.#stop.signal.aborted) {
+      this.#dirty.delete(key);
+      this.#ready.add(key, dirtyAt);
     }
     this.#fill();
     this.#options.onResult?.(result);
   }
 
-  #leave(lane: string): void {
-    const left = (this.#busy.get(lane) ?? 1) - 1;
-    if (left === 0) this.#busy.delete(lane);
-    else this.#busy.set(lane, left);
+  /** @returns the timer; undefined where all keys share a lane, which bounds them anyway */
+  #giveWayWhenStuck(place: Occupant): unknown {
+    if (this.#options.laneOf === undefined) return undefined;
+    return this.#clock.setTimeout(() => {
+      this.#places.stick(place);
+      this.#fill();
+    }, STUCK_AFTER_MS);
   }
 
   #succeeded(key: string, requeueAfterMs: number | undefined): void {

@@ -1,4 +1,4 @@
-import { HostBusyError, type HostLimiter } from '../transport/index.ts';
+import { HostBusyError, type HostLimiter, type TurnPriority } from '../transport/index.ts';
 import { OciError } from './error.ts';
 import { type HttpAnswer, retryAfter } from './http.ts';
 
@@ -9,10 +9,13 @@ import { type HttpAnswer, retryAfter } from './http.ts';
  */
 export async function takeTurn(
   limiter: HostLimiter,
-  request: { readonly url: URL; readonly what: string; readonly endsAt: number; readonly signal: AbortSignal },
+  request: { readonly url: URL; readonly what: string; readonly endsAt: number; readonly signal: AbortSignal } & {
+    readonly priority: TurnPriority;
+  },
 ): Promise<() => void> {
   try {
-    return await limiter.enter(request.url.host, request.endsAt - performance.now(), request.signal);
+    const remainingMs = request.endsAt - performance.now();
+    return await limiter.enter(request.url.host, remainingMs, request.signal, request.priority);
   } catch (error) {
     if (!(error instanceof HostBusyError)) throw error;
     const message = `${request.what}: ${error.message}`;

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { ALWAYS_OPEN, HostLimiter, throughFence, type WriteFence, type WritePass } from '../transport/index.ts';
+import {
+  ALWAYS_OPEN,
+  HostLimiter,
+  type TurnPriority,
+  throughFence,
+  type WriteFence,
+  type WritePass,
+} from '../transport/index.ts';
 import {
   authorizationOf,
   type Candidate,
@@ -29,6 +36,8 @@ export interface RegistrySessionOptions {
   readonly maxAttempts: number;
   /** Shared by all who ask the same hosts; default one of its own. */
   readonly limiter?: HostLimiter;
+  /** Whose requests have their turn first at a busy host; default `running`. */
+  readonly priority?: TurnPriority;
   /** Where repositories are asked for in place of their own hosts; absent: nowhere else. */
   readonly mirrors?: () => Mirrors;
   /** For one operation with all its attempts, milliseconds. */
@@ -356,7 +365,7 @@ export class RegistrySession {
     registry: string,
     input: Omit<TimedRequest, 'target' | 'actions'> & { readonly url: URL; readonly signal: AbortSignal },
   ): Promise<HttpAnswer> {
-    const leave = await takeTurn(this.#limiter, input);
+    const leave = await takeTurn(this.#limiter, { ...input, priority: this.#options.priority ?? 'running' });
     const started = performance.now();
     let outcome = 'error';
     try {

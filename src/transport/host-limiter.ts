@@ -20,13 +20,18 @@ export interface HostLimiterOptions {
   readonly random?: () => number;
 }
 
+/** `running`: for what runs; `requested`: for what is only asked for, which waits as long as the others want their turns. */
+export type TurnPriority = 'running' | 'requested';
+
 interface Waiter {
   readonly start: () => void;
 }
 
 interface HostState {
   running: number;
-  readonly waiting: Set<Waiter>;
+  readonly waiting: Readonly<Record<TurnPriority, Set<Waiter>>>;
+  /** Turns of what runs since the last one of what is requested. */
+  turnsAhead: number;
   /** By performance.now(), as every time here: a stepped wall clock moves nothing. */
   pausedUntil: number;
   /** Starts a second; undefined: as fast as they come. */
@@ -44,6 +49,8 @@ const BACKOFF_MS = { first: 500, max: 30_000 };
 const RATE = { first: 20, min: 0.5, step: 0.05, unlimited: 100 };
 const SLOWER = 0.7;
 const MAX_HOSTS = 1_000;
+/** What is only requested waits, but not for ever: of so many turns one is its own. */
+const TURNS_OF_RUNNING = 4;
 
 /**
  * Limits what each host is asked, apart from every other host (faults.md 22): requests at once, and how many a second.
@@ -59,19 +66,24 @@ export class HostLimiter {
   }
 
   /**
-   * Waits for the turn of a request, in the order they come.
+   * Waits for the turn of a request: those of one priority in the order they come.
    * @param host as `URL.host`
    * @param remainingMs how long the request has, milliseconds
    * @returns to be called when its answer has been read
    * @throws HostBusyError at once when the host asked to wait longer, or when the signal aborts before the turn
    */
-  async enter(host: string, remainingMs: number, signal: AbortSignal): Promise<() => void> {
+  async enter(
+    host: string,
+    remainingMs: number,
+    signal: AbortSignal,
+    priority: TurnPriority = 'running',
+  ): Promise<() => void> {
     const state = this.#stateOf(host);
     const pauseMs = state.pausedUntil - performance.now();
     if (pauseMs > remainingMs) throw new HostBusyError(host, pauseMs, true);
     await new Promise<void>((resolve, reject) => {
       const onAbort = (): void => {
-        state.waiting.delete(waiter);
+        state.waiting[priority].delete(waiter);
         const waitMs = Math.max(state.pausedUntil - performance.now(), 1_000);
         reject(new HostBusyError(host, waitMs, state.rate !== undefined));
       };
@@ -81,7 +93,7 @@ export class HostLimiter {
           resolve();
         },
       };
-      state.waiting.add(waiter);
+      state.waiting[priority].add(waiter);
       signal.addEventListener('abort', onAbort, { once: true });
       if (signal.aborted) onAbort();
       else this.#startNext(state);
@@ -127,7 +139,7 @@ export class HostLimiter {
 
   #startNext(state: HostState): void {
     clearTimeout(state.timer);
-    for (const waiter of state.waiting) {
+    for (let next = nextOf(state); next !== undefined; next = nextOf(state)) {
       if (state.running >= this.#options.concurrency) return;
       const now = performance.now();
       const waitMs = Math.max(state.pausedUntil, state.nextStartAt) - now;
@@ -136,10 +148,11 @@ export class HostLimiter {
         state.timer = setTimeout(() => this.#startNext(state), Math.ceil(waitMs) + 1);
         return;
       }
-      state.waiting.delete(waiter);
+      state.waiting[next.priority].delete(next.waiter);
+      state.turnsAhead = next.priority === 'running' ? state.turnsAhead + 1 : 0;
       state.running += 1;
       state.nextStartAt = state.rate === undefined ? now : now + 1000 / state.rate;
-      waiter.start();
+      next.waiter.start();
     }
   }
 
@@ -149,7 +162,8 @@ export class HostLimiter {
     if (this.#hosts.size >= MAX_HOSTS) this.#forgetIdle();
     const state: HostState = {
       running: 0,
-      waiting: new Set(),
+      waiting: { running: new Set(), requested: new Set() },
+      turnsAhead: 0,
       pausedUntil: 0,
       rate: undefined,
       nextStartAt: 0,
@@ -162,7 +176,19 @@ export class HostLimiter {
 
   #forgetIdle(): void {
     const now = performance.now();
-    for (const [host, { running, waiting, pausedUntil }] of this.#hosts)
-      if (running === 0 && waiting.size === 0 && pausedUntil <= now) this.#hosts.delete(host);
+    for (const [host, state] of this.#hosts)
+      if (state.running === 0 && nextOf(state) === undefined && state.pausedUntil <= now) this.#hosts.delete(host);
   }
+}
+
+/** Whose turn it is. */
+function nextOf({
+  waiting,
+  turnsAhead,
+}: HostState): { readonly waiter: Waiter; readonly priority: TurnPriority } | undefined {
+  const [running] = waiting.running;
+  const [requested] = waiting.requested;
+  if (requested !== undefined && (running === undefined || turnsAhead >= TURNS_OF_RUNNING - 1))
+    return { waiter: requested, priority: 'requested' };
+  return running === undefined ? undefined : { waiter: running, priority: 'running' };
 }

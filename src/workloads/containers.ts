@@ -1,4 +1,5 @@
 import { OciError, parseReference, repositoryName } from '../oci/index.ts';
+import { Interned } from './interned.ts';
 import type { ContainerKind, ProjectedContainer, ProjectedPod } from './pod.ts';
 
 /** What a container runs: an image that can be verified, or why not (notary.md A10). */
@@ -25,6 +26,9 @@ const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}
 const BARE_ID = /^[0-9a-f]{64}$/;
 const ENDED_PHASES: ReadonlySet<string> = new Set(['Succeeded', 'Failed']);
 
+/** Ten thousand pods run a thousand images: what an imageID says is read, and kept, once. */
+const IMAGES = new Interned<RunningImage>();
+
 /** The containers of a pod that run or will run: none of a pod that ended, and no init container that did. */
 export function containersOf(pod: ProjectedPod): readonly RunningContainer[] {
   if (ENDED_PHASES.has(pod.phase)) return [];
@@ -38,11 +42,16 @@ export function containersOf(pod: ProjectedPod): readonly RunningContainer[] {
     }));
 }
 
+function runningImage(container: ProjectedContainer): RunningImage {
+  const { image, imageID, running } = container;
+  return IMAGES.of(JSON.stringify([image, imageID, running]), () => readRunningImage(container));
+}
+
 /**
  * Reads a container status' imageID: `repo@sha256:..`, with `docker-pullable://` or `docker://` before it, a bare
  * config id, or another repository with the same content (notary.md A10; faults.md 47).
  */
-function runningImage({ image, imageID, running }: ProjectedContainer): RunningImage {
+function readRunningImage({ image, imageID, running }: ProjectedContainer): RunningImage {
   if (imageID === '' && !running) return { kind: 'pending' };
   const bare = imageID.replace(/^[a-z-]+:\/\//, '');
   const at = bare.lastIndexOf('@');

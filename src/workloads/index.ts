@@ -1,3 +1,3 @@
 export { containersOf, type RunningContainer, type RunningImage } from './containers.ts';
 export { type PodImagesCondition, type ProjectedContainer, type ProjectedPod, projectPod } from './pod.ts';
-export { WorkloadIndex } from './workload-index.ts';
+export { namespaceOfKey, WorkloadIndex } from './workload-index.ts';

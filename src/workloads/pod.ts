@@ -1,5 +1,6 @@
 import { POD_CONDITION } from '../api/group.ts';
-import type { KubernetesObject, ObjectMeta } from '../api/object.ts';
+import type { KubernetesObject, ObjectMeta, OwnerReference } from '../api/object.ts';
+import { Interned } from './interned.ts';
 
 /** The pod condition of ours, as far as it is compared. */
 export interface PodImagesCondition {
@@ -67,6 +68,10 @@ interface RawPod extends KubernetesObject {
 }
 
 const MAX_PULL_SECRETS = 16;
+/** Pods are many, and what they name is few: each text is kept once, and each list of owners. */
+const TEXTS = new Interned<string>();
+const OWNERS = new Interned<readonly OwnerReference[]>();
+const NO_NAMES: readonly string[] = [];
 const NO_SECRETS: readonly { readonly name?: string }[] = [];
 
 /** Keeps what Sealwatch needs of a pod. */
@@ -85,19 +90,17 @@ export function projectPod(object: KubernetesObject): ProjectedPod {
   return {
     metadata: {
       name,
-      namespace,
+      namespace: text(namespace),
       uid,
       resourceVersion,
       creationTimestamp,
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences: controllers(ownerReferences) }),
     },
-    phase: status?.phase ?? '',
+    phase: text(status?.phase ?? ''),
     readinessGate: spec?.readinessGates?.some(({ conditionType }) => conditionType === POD_CONDITION) === true,
-    pullSecrets: (spec?.imagePullSecrets ?? NO_SECRETS)
-      .slice(0, MAX_PULL_SECRETS)
-      .flatMap((reference) => (reference.name === undefined || reference.name === '' ? [] : [reference.name])),
-    serviceAccount: spec?.serviceAccountName ?? 'default',
+    pullSecrets: pullSecretNames(spec?.imagePullSecrets ?? NO_SECRETS),
+    serviceAccount: text(spec?.serviceAccountName ?? 'default'),
     containers: [
       ...join('init', spec?.initContainers, status?.initContainerStatuses),
       ...join('container', spec?.containers, status?.containerStatuses),
@@ -117,6 +120,27 @@ export function projectPod(object: KubernetesObject): ProjectedPod {
   };
 }
 
+function text(value: string): string {
+  return TEXTS.of(value, () => value);
+}
+
+/** Of the owners only the one that controls the object leads to its workload. */
+function controllers(references: readonly OwnerReference[]): readonly OwnerReference[] {
+  const controller = references.find((reference) => reference.controller === true);
+  if (controller === undefined) return [];
+  const { apiVersion, kind, name, uid } = controller;
+  return OWNERS.of(JSON.stringify([apiVersion, kind, name, uid]), () => [
+    { apiVersion, kind, name, uid, controller: true },
+  ]);
+}
+
+function pullSecretNames(references: readonly { readonly name?: string }[]): readonly string[] {
+  if (references.length === 0) return NO_NAMES;
+  return references
+    .slice(0, MAX_PULL_SECRETS)
+    .flatMap(({ name }) => (name === undefined || name === '' ? [] : [text(name)]));
+}
+
 function join(
   kind: ContainerKind,
   specs: readonly RawContainer[] = [],
@@ -127,10 +151,10 @@ function join(
     // A sidecar (an init container that restarts) runs as long as its pod; an ordinary one is over once it ended.
     const mayEnd = kind !== 'container' && restartPolicy !== 'Always';
     return {
-      name,
+      name: text(name),
       kind,
-      image,
-      imageID: status?.imageID ?? '',
+      image: text(image),
+      imageID: text(status?.imageID ?? ''),
       running: status?.state?.running !== undefined,
       ended: mayEnd && status?.state?.terminated !== undefined,
     };

@@ -47,6 +47,12 @@ export class WorkloadIndex {
     return { changedImages: changed };
   }
 
+  /** The namespace of a pod that runs an image, of the first one; empty where none does. */
+  namespaceOf(image: ImageKey): string {
+    const [pod = ''] = this.#pods.get(image) ?? [];
+    return namespaceOfKey(pod);
+  }
+
   podsOf(image: ImageKey): readonly ObjectKey[] {
     return [...(this.#pods.get(image) ?? [])];
   }
@@ -75,6 +81,11 @@ export class WorkloadIndex {
     this.#references.set(image, references);
     return references.size > sizeBefore;
   }
+}
+
+/** The namespace in an object's key; empty where it has none. */
+export function namespaceOfKey(key: ObjectKey): string {
+  return key.slice(0, Math.max(key.indexOf('/'), 0));
 }
 
 function imagesOf(containers: readonly RunningContainer[]): ReadonlySet<ImageKey> {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
@@ -15,6 +15,8 @@ export type { CommandResult } from './kubectl.ts';
 const START_ATTEMPTS = 3;
 const START_MS = 90_000;
 const STOP_MS = 5_000;
+/** In the folder of a control plane. */
+const ETCD_DATA = 'etcd';
 /** What makes Pods of Deployments, clears away what is deleted, and fills `view` and `edit`; no more is used. */
 const CONTROLLERS = [
   'deployment-controller',
@@ -30,6 +32,8 @@ export interface ControlPlaneOptions {
   readonly controllerManager?: boolean;
   /** Writes an audit log at level Metadata. */
   readonly auditLog?: boolean;
+  /** A folder that `keepData` of another control plane wrote: this one starts with a copy of it. */
+  readonly etcdData?: string;
 }
 
 export interface ControlPlane extends ControlPlaneClient {
@@ -37,11 +41,16 @@ export interface ControlPlane extends ControlPlaneClient {
   readonly startMs: number;
   /** Keeps what etcd has now; what is returned puts etcd back to it, under a fresh API server (faults.md 14). */
   readonly saveState: () => Promise<() => Promise<void>>;
+  /** Where etcd answers to clients and tells its metrics. */
+  readonly etcdUrl: string;
+  /** Stops it, and leaves what etcd holds in a folder for later ones. */
+  readonly keepData: (folder: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
   readonly startMs: number;
+  readonly etcdUrl: string;
   readonly #folder: TemporaryFolder;
   readonly #processes: readonly RestartableProcess[];
 
@@ -49,18 +58,19 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
     address: ControlPlaneAddress,
     folder: TemporaryFolder,
     processes: readonly RestartableProcess[],
-    startMs: number,
+    started: Pick<ControlPlane, 'startMs' | 'etcdUrl'>,
   ) {
     super(address);
     this.#folder = folder;
     this.#processes = processes;
-    this.startMs = startMs;
+    this.startMs = started.startMs;
+    this.etcdUrl = started.etcdUrl;
   }
 
   readonly saveState = async (): Promise<() => Promise<void>> => {
     const [etcd, apiserver] = this.#processes;
     if (etcd === undefined || apiserver === undefined) throw new Error('the control plane runs etcd and an API server');
-    const [data, saved] = [join(this.#folder.path, 'etcd'), join(this.#folder.path, 'etcd-saved')];
+    const [data, saved] = [join(this.#folder.path, ETCD_DATA), join(this.#folder.path, 'etcd-saved')];
     // Its files are whole while it does not run; the API server waits for it meanwhile.
     await etcd.stop(STOP_MS);
     await cp(data, saved, { recursive: true });
@@ -85,6 +95,13 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
       100,
     );
   }
+
+  readonly keepData = async (folder: string): Promise<void> => {
+    await stopProcesses(this.#processes);
+    await mkdir(dirname(folder), { recursive: true });
+    await cp(join(this.#folder.path, ETCD_DATA), folder, { recursive: true });
+    await this.#folder.remove();
+  };
 
   readonly stop = async (): Promise<void> => {
     await stopAll(this.#processes, this.#folder);
@@ -139,8 +156,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 
 /** The last started first: the API server would wait for an etcd that is gone. */
 async function stopAll(processes: readonly RestartableProcess[], folder: TemporaryFolder): Promise<void> {
-  for (const each of processes.toReversed()) await each.stop(STOP_MS);
+  await stopProcesses(processes);
   await folder.remove();
+}
+
+async function stopProcesses(processes: readonly RestartableProcess[]): Promise<void> {
+  for (const each of processes.toReversed()) await each.stop(STOP_MS);
 }
 
 async function start(
@@ -172,6 +193,7 @@ async function start(
   const server = `https://127.0.0.1:${securePort}`;
   const token = randomBytes(24).toString('hex');
   await writeFile(join(path, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
+  if (options.etcdData !== undefined) await cp(options.etcdData, join(path, ETCD_DATA), { recursive: true });
   run('etcd', etcd, etcdArguments(path, clientPort, peerPort));
   run('kube-apiserver', apiserver, [
     `--etcd-servers=http://127.0.0.1:${clientPort}`,
@@ -209,14 +231,17 @@ async function start(
       `--controllers=${CONTROLLERS.join(',')}`,
     ]);
   }
-  return new RunningControlPlane(plane.address, folder, processes, Math.round(performance.now() - began));
+  return new RunningControlPlane(plane.address, folder, processes, {
+    startMs: Math.round(performance.now() - began),
+    etcdUrl: `http://127.0.0.1:${clientPort}`,
+  });
 }
 
 function etcdArguments(folder: string, clientPort: number, peerPort: number): readonly string[] {
   const client = `http://127.0.0.1:${clientPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
   return [
-    `--data-dir=${join(folder, 'etcd')}`,
+    `--data-dir=${join(folder, ETCD_DATA)}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,

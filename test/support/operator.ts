@@ -7,6 +7,8 @@ export interface OperatorOptions {
   readonly kubeconfigPath: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What Node runs, with the arguments before the operator's own; default the source. */
+  readonly entry?: readonly string[];
   /** A command that runs the operator as its arguments, and becomes it: `unshare -rm`; default none. */
   readonly within?: readonly string[];
   /** Waits until it is ready; default true. */
@@ -65,7 +67,7 @@ export async function startOperator(options: OperatorOptions): Promise<OperatorP
   const process = new ManagedProcess({
     name: 'sealwatch',
     command,
-    args: [...before, MAIN, '--listen-address', '127.0.0.1:0', ...(options.args ?? [])],
+    args: [...before, ...(options.entry ?? [MAIN]), '--listen-address', '127.0.0.1:0', ...(options.args ?? [])],
     env: { KUBECONFIG: options.kubeconfigPath, NO_PROXY: '127.0.0.1,localhost', ...options.env },
   });
   const [, port] = await process.waitForOutput(/"address":\{"host":"127\.0\.0\.1","port":(\d+)\}/);

@@ -113,6 +113,19 @@ export class AwsEmulator {
     return this.#state.createProfile(options.accountId ?? this.accountId, region, name, validity, options.alias);
   }
 
+  /**
+   * Signs as SignPayload does, without the way over the wire: for worlds of a thousand signatures.
+   * @param arn of the profile
+   * @param payload the bytes that are signed
+   */
+  async sign(
+    arn: string,
+    payload: Buffer,
+  ): Promise<{ readonly jobArn: string; readonly expiresAt: Date; readonly envelope: Buffer }> {
+    const { job, envelope } = await this.#state.signPayload(this.#profile(arn), payload);
+    return { jobArn: job.arn, expiresAt: job.expiresAt, envelope };
+  }
+
   /** @param arn of the profile, or of its version */
   cancelProfile(arn: string): void {
     this.#state.cancelProfile(this.#profile(arn));

@@ -119,6 +119,66 @@ describe('WorkQueue', () => {
     expect(queue).toMatchObject({ depth: 0, running: 0 });
   });
 
+  it('tenants take turns: five thousand keys of one hold up none of another, in one lane', async () => {
+    create({ concurrency: 1, reconcile: gated, tenantOf: (key) => key[0] ?? '' });
+    for (let i = 0; i < 5_000; i += 1) queue.add(`a${i}`);
+    queue.add('b0');
+    queue.add('b1');
+    await settle();
+    for (const key of ['a0', 'a1', 'b0']) await open(key);
+    expect(runs).toEqual(['a0', 'a1', 'b0', 'a2']);
+  });
+
+  it('hosts that hang take neither every place nor, in the hands of one tenant, those of the others (faults.md 22)', async () => {
+    const concurrency = 2;
+    // Keys are tenant/host/number: those of hosts that begin with h never end.
+    create({
+      concurrency,
+      laneOf: (key) => key.split('/')[1] ?? '',
+      tenantOf: (key) => key.split('/')[0] ?? '',
+      reconcile: (key, signal) => {
+        runs.push(key);
+        if (!key.includes('/h')) return Promise.resolve();
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stop'))));
+      },
+    });
+    for (let host = 0; host < 500; host += 1) for (let i = 0; i < 8; i += 1) queue.add(`bad/h${host}/${i}`);
+    await settle();
+    const held = queue.running;
+    // Half of the places are the most that one tenant takes.
+    expect(held).toBe((concurrency * 32) / 2);
+    queue.add('good/registry/0');
+    await settle();
+    expect(runs.at(-1)).toBe('good/registry/0');
+    // What hangs gives its place back, within a bound; and still nobody else is held up.
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(queue.running).toBeGreaterThan(held);
+    expect(queue.running).toBeLessThanOrEqual(concurrency * 32 * 4);
+    queue.add('good/registry/1');
+    await settle();
+    expect(runs.at(-1)).toBe('good/registry/1');
+  });
+
+  it('more hosts that hang than there are places, of many tenants, give way to one that answers', async () => {
+    create({
+      concurrency: 2,
+      laneOf: (key) => key.split('/')[1] ?? '',
+      tenantOf: (key) => key.split('/')[0] ?? '',
+      reconcile: (key, signal) => {
+        runs.push(key);
+        if (!key.includes('/h')) return Promise.resolve();
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stop'))));
+      },
+    });
+    for (let host = 0; host < 100; host += 1) queue.add(`tenant${host}/h${host}/0`);
+    queue.add('good/registry/0');
+    await settle();
+    expect(runs).not.toContain('good/registry/0');
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(runs).toContain('good/registry/0');
+    expect(runs).toHaveLength(101);
+  });
+
   it('repeats a key whose reconcile throws with growing delays; others go on (faults.md 10)', async () => {
     let failing = true;
     create({
@@ -297,5 +357,18 @@ describe('WorkQueue', () => {
       [0, 30],
       [30, 20],
     ]);
+  });
+
+  it('counts the wait of a key that came while it ran from when it came', async () => {
+    create({ concurrency: 1, reconcile: gated });
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(10);
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(10);
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(20);
+    await open('a');
+    await open('a');
+    expect(results.map(({ waitedMs }) => waitedMs)).toEqual([0, 30]);
   });
 });

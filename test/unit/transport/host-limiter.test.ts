@@ -84,3 +84,21 @@ it('whoever gives up in the queue leaves it, and says whether the host asked to 
   leave();
   (await next)();
 });
+
+it('what runs has its turn before what is only requested, which still gets one turn of four', async () => {
+  const limiter = new HostLimiter({ concurrency: 1 });
+  const started: string[] = [];
+  const enterAs = (name: string, priority: 'running' | 'requested'): Promise<void> =>
+    limiter.enter('a', LONG_MS, never, priority).then((leave) => {
+      started.push(name);
+      leave();
+    });
+  const leave = await limiter.enter('a', LONG_MS, never);
+  const waiting = [
+    ...['r1', 'r2'].map((name) => enterAs(name, 'requested')),
+    ...Array.from({ length: 7 }, (_, i) => enterAs(`p${i + 1}`, 'running')),
+  ];
+  leave();
+  await Promise.all(waiting);
+  expect(started).toEqual(['p1', 'p2', 'r1', 'p3', 'p4', 'p5', 'r2', 'p6', 'p7']);
+});
