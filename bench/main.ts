@@ -6,10 +6,23 @@ import { type Bench, type BenchOptions, machine, type Row, rowOf, tableOf } from
 import { oneImage } from './one-image.ts';
 import { parsers } from './parsers.ts';
 import { policyChange } from './policy-change.ts';
+import { reevaluation } from './reevaluation.ts';
 import { restart } from './restart.ts';
+import { takeover } from './takeover.ts';
+import { verify } from './verify.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst, oneImage, policyChange, restart];
+const BENCHES: readonly Bench[] = [
+  parsers,
+  crl,
+  verify,
+  reevaluation,
+  burst,
+  oneImage,
+  policyChange,
+  restart,
+  takeover,
+];
 
 interface Command {
   readonly benches: readonly Bench[];

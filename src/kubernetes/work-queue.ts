@@ -57,8 +57,8 @@ export class WorkQueue {
   /** How many run of each lane. */
   readonly #busy = new Map<string, number>();
   readonly #running = new Map<string, Promise<void>>();
-  /** Keys that were added while they ran. */
-  readonly #dirty = new Set<string>();
+  /** Keys that were added while they ran, and when. */
+  readonly #dirty = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   /** Apart from each other, so that a retry does not take the place of a later wish. */
   readonly #wishes: DelayedKeys;
@@ -95,7 +95,7 @@ export class WorkQueue {
       return;
     }
     if (this.#running.has(key)) {
-      this.#dirty.add(key);
+      if (!this.#dirty.has(key)) this.#dirty.set(key, this.#clock.now());
       return;
     }
     this.#ready.add(key, this.#clock.now());
@@ -153,8 +153,10 @@ export class WorkQueue {
     }
     this.#running.delete(key);
     this.#leave(lane);
-    if (this.#dirty.delete(key)) {
-      this.add(key);
+    const dirtyAt = this.#dirty.get(key);
+    if (dirtyAt !== undefined && !this.#stop.signal.aborted) {
+      this.#dirty.delete(key);
+      this.#ready.add(key, dirtyAt);
     }
     this.#fill();
     this.#options.onResult?.(result);

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { KubernetesObject } from '../api/object.ts';
+import { IMAGE_SIGNATURE_REQUESTS, PODS, type ResourceType, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
+import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import { createSignerPlugin } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import { createCertificateServices } from '../controllers/certificate-services.ts';
@@ -25,8 +26,7 @@ import {
 
 import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
 import { chainCredentials } from '../oci/index.ts';
-import type { Metrics } from '../reporting/index.ts';
-import { NotLeaderError } from '../transport/index.ts';
+import { imageFields, type LoggedImage, type LoggedObject, type Metrics } from '../reporting/index.ts';
 import {
   affectedByPolicies,
   affectedByStores,
@@ -43,6 +43,7 @@ import {
 import { USER_AGENT } from '../version.ts';
 import { WorkloadIndex } from '../workloads/index.ts';
 import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
+import type { Observation } from './observation.ts';
 import { isWorthAReconcile } from './projections.ts';
 import type { Services } from './services.ts';
 import { firstPass, settled, until } from './start-order.ts';
@@ -58,6 +59,7 @@ export interface RuntimeOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly client: KubernetesClient;
   readonly status: StatusWriter;
   readonly services: Services;
@@ -80,7 +82,7 @@ export interface Runtime {
  * of registries and AWS, outlive it, and the next one begins with nothing but them.
  */
 export function createRuntime(options: RuntimeOptions): Runtime {
-  const { config, logger, metrics, client, status, services, watched } = options;
+  const { config, logger, metrics, observation, client, status, services, watched } = options;
   const clock = systemClock;
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
@@ -105,8 +107,12 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       }
     },
     onChecked: (result) => metrics.revocationCheck(result),
+    onLookup: (isHit) => metrics.cacheLookup('revocation-status', isHit),
   });
-  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger, {
+    onRequest: observation.certificateServiceRequest,
+    onLookup: (isHit) => metrics.cacheLookup('revocation-answer', isHit),
+  });
   const cache = createVerificationCache();
   const verifier = new ImageVerifier({
     policies: () => policySet,
@@ -120,11 +126,14 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
     signatureCacheBytes: SIGNATURE_CACHE_BYTES,
     ...(verdictCache === undefined ? {} : { verdictCache }),
+    onLookup: (cache, isHit) => metrics.cacheLookup(cache, isHit),
+    around: (key, run) => observation.verification(key, run),
   });
   verdicts.onUpdate((key, verdict) => verifier.keep(key, verdict));
 
   const queue = (
     name: string,
+    about: (key: string) => LoggedObject | LoggedImage,
     reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
     laneOf?: (key: string) => string,
   ): WorkQueue =>
@@ -133,12 +142,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
-      reconcile,
-      onResult: ({ key, error, durationMs }) => {
-        metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
-        if (error !== undefined && !options.signal.aborted && !(error instanceof NotLeaderError))
-          logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
-      },
+      reconcile: (key, signal) => observation.reconcile(name, about(key), () => reconcile(key, signal)),
+      onResult: (result) => observation.reconciled(name, about(result.key), result, options.signal.aborted),
     });
 
   const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
@@ -276,7 +281,6 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       pullCredentials.forget(key);
       countAnew(verdict?.statement);
     },
-    onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
   });
   const podController = new PodController({
     context,
@@ -287,20 +291,24 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     metrics,
   });
 
-  const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
-  const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
+  const storeQueue = queue('trust-store', objectsOf(TRUST_STORES), (key, signal) =>
+    storeController.reconcile(key, signal),
+  );
+  const policyQueue = queue('trust-policy', objectsOf(TRUST_POLICIES), (key) => policyController.reconcile(key));
   const requestQueue = queue(
     'image-signature-request',
+    objectsOf(IMAGE_SIGNATURE_REQUESTS),
     (key, signal) => requestController.reconcile(key, signal),
     // Most requests name images of one registry.
     (key) => registryOf(requests.get(key)?.spec.images[0]),
   );
   const imageQueue = queue(
     'image',
+    imageFields,
     (key, signal) => imageController.reconcile(key, signal),
     (key) => referenceOf(key).registry,
   );
-  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal));
+  const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal));
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,
@@ -314,9 +322,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     for (const pod of workloads.podsOf(key)) podQueue.add(pod);
     countAnew(now.statement);
     countAnew(before?.statement);
+    observation.verdictChanged(key, now, before);
   });
   metrics.observe({
-    queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
+    queues: () =>
+      Object.entries(queues).map(([name, { depth, running, delayed }]) => ({ queue: name, depth, running, delayed })),
     sweepLagMs: () => sweep.lagMs(),
     eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
@@ -364,4 +374,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       return stopped;
     },
   };
+}
+
+/** What a line about a key of a resource's queue says. */
+function objectsOf({ plural }: ResourceType): (key: ObjectKey) => LoggedObject {
+  return (key) => ({ resource: plural, object: key });
 }

@@ -35,6 +35,8 @@ export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
   /** For one verification with all its requests, milliseconds, at most MAX_VERIFY_MS; the default too. */
   readonly timeoutMs?: number;
+  /** Runs each verification: for what is told of them. */
+  readonly around?: (key: ImageKey, run: () => Promise<ImageEvaluation>) => Promise<ImageEvaluation>;
 }
 
 export interface VerifyRequest extends JudgeRequest {
@@ -88,22 +90,24 @@ export class ImageVerifier {
    */
   verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
     const key = imageKey(repositoryName(request.reference), request.reference.digest);
-    return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => {
-      const turn = await this.#turns.take(key, deadline.signal);
-      try {
-        const told = await this.#told.before(key);
-        const startedAt = performance.now();
-        const isTold = told !== undefined && isRegistryCause(told.verdict.cause);
-        const asked = this.#withCache({ ...request, storedMayStandIn: !isTold });
-        const isShared = request.exhaustive !== true && this.#judge.wasAskedSince(key, turn.waitedSince);
-        let found = await this.#verify(isShared ? { ...asked, list: 'kept' } : asked, told, deadline.signal);
-        if (isShared && request.list === 'registry' && found.verdict !== 'Trusted')
-          found = await this.#verify(asked, told, deadline.signal);
-        return { ...found, ...(told === undefined ? {} : { toldBefore: told.verdict }), startedAt };
-      } finally {
-        turn.end();
-      }
-    });
+    const run = (): Promise<ImageEvaluation> =>
+      withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => {
+        const turn = await this.#turns.take(key, deadline.signal);
+        try {
+          const told = await this.#told.before(key);
+          const startedAt = performance.now();
+          const isTold = told !== undefined && isRegistryCause(told.verdict.cause);
+          const asked = this.#withCache({ ...request, storedMayStandIn: !isTold });
+          const isShared = request.exhaustive !== true && this.#judge.wasAskedSince(key, turn.waitedSince);
+          let found = await this.#verify(isShared ? { ...asked, list: 'kept' } : asked, told, deadline.signal);
+          if (isShared && request.list === 'registry' && found.verdict !== 'Trusted')
+            found = await this.#verify(asked, told, deadline.signal);
+          return { ...found, ...(told === undefined ? {} : { toldBefore: told.verdict }), startedAt };
+        } finally {
+          turn.end();
+        }
+      });
+    return this.#options.around?.(key, run) ?? run();
   }
 
   #withCache<T extends JudgeRequest>(request: T): T {

@@ -19,11 +19,12 @@ import {
   type SignatureArtifact,
   type SignatureList,
 } from '../oci/index.ts';
-import { DeadlineError } from '../transport/index.ts';
+import { DeadlineError, untilAborted } from '../transport/index.ts';
 import type { Clock } from './clock.ts';
 import { refusesOnlyUs } from './covering-indexes.ts';
 import type { EvaluatedSignature } from './evaluation.ts';
 import { type ImageKey, imageKey } from './image.ts';
+import { createLoopTurns } from './loop-turns.ts';
 import type { PolicyStatement } from './policy-set.ts';
 import { SignatureCache } from './signature-cache.ts';
 import type { VerdictCache } from './verdict-cache.ts';
@@ -44,6 +45,8 @@ export interface SignatureJudgeOptions {
   readonly signatureCacheBytes: number;
   /** What outlives a restart; default nothing. */
   readonly verdictCache?: VerdictCache;
+  /** Told whether what was looked for was there: a list is looked for where a kept one would do. */
+  readonly onLookup?: (cache: 'signature' | 'list', isHit: boolean) => void;
 }
 
 /** How the signatures of an image are to be read. */
@@ -82,6 +85,7 @@ export class SignatureJudge {
   readonly #options: SignatureJudgeOptions;
   readonly #lists = new Map<ImageKey, KeptList>();
   readonly #signatures: SignatureCache;
+  readonly #loopTurn = createLoopTurns();
   /** Ends when the last large envelope that was begun is done with. */
   #large: Promise<void> = Promise.resolve();
 
@@ -139,7 +143,11 @@ export class SignatureJudge {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept' && (mayBeByTagAlone || kept.byTagAlone !== true)) return kept;
+    if (request.list === 'kept') {
+      const isEnough = kept !== undefined && (mayBeByTagAlone || kept.byTagAlone !== true);
+      this.#options.onLookup?.('list', isEnough);
+      if (isEnough) return kept;
+    }
     const now = this.#options.clock().getTime();
     const askedAt = performance.now();
     let subject = known ?? kept?.subject;
@@ -216,6 +224,8 @@ export class SignatureJudge {
         if (bytes > LARGE_ENVELOPE_BYTES) release = await this.#turn(signal);
       });
       onSize(artifact.envelope.byteLength);
+      await this.#loopTurn();
+      signal.throwIfAborted();
       return { digest, kind: 'evaluated', outcome: await this.#verify(request, statement, subject, artifact, signal) };
     } catch (error) {
       if (error instanceof OciError && isContentFault(error)) {
@@ -236,18 +246,12 @@ export class SignatureJudge {
     const before = this.#large;
     const own = Promise.withResolvers<void>();
     this.#large = before.then(() => own.promise);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      signal.throwIfAborted();
-      await Promise.race([before, aborted.promise]);
+      await untilAborted(before, signal);
       return own.resolve;
     } catch (error) {
       own.resolve();
       throw error;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -283,6 +287,7 @@ export class SignatureJudge {
   ): Promise<SignatureArtifact> {
     const repository = repositoryName(request.reference);
     const kept = this.#signatures.get(repository, signature.digest);
+    this.#options.onLookup?.('signature', kept !== undefined);
     if (kept !== undefined) {
       await beforeEnvelope(kept.envelope.byteLength);
       return kept;

@@ -109,7 +109,9 @@ describe('a leader', () => {
   it('17: that is cut off for 20 s has nothing arrive when the way is free again', async (context) => {
     const { leader, standby } = await begin();
     const since = performance.now();
-    leader.link.cut();
+    // What it watches still comes: it goes on to write, and all of that is on the way until the way is free.
+    leader.link.cut('up');
+    await waitFor('writes to be on the way', () => leader.link.held > 0 || leader.link.waiting > 0);
     const at = await world.takenOver(standby, 30_000);
     recovered(context, since);
     await sleep(Math.max(since + FAULT_MS - performance.now(), 0));
@@ -123,10 +125,13 @@ describe('a leader', () => {
     expect(writesBefore(standby.writes, at)).toEqual([]);
   });
 
-  it('18: that is stopped past its lease, and wakes, writes nothing', async (context) => {
+  it.for([
+    ['at any moment', async (leader: Replica) => leader.operator.process.signal('SIGSTOP')],
+    ['within a write', (leader: Replica) => leader.stopWithin()],
+  ] as const)('18: that is stopped %s past its lease, and wakes, writes nothing', async ([, stop], context) => {
     const { leader, standby } = await begin();
     const since = performance.now();
-    leader.operator.process.signal('SIGSTOP');
+    await stop(leader);
     const at = await world.takenOver(standby, 30_000);
     recovered(context, since);
     await sleep(Math.max(since + FAULT_MS - performance.now(), 0));
