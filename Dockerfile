@@ -24,7 +24,7 @@ COPY --from=build /sealwatch/dist dist
 COPY --from=build /sealwatch/bin /usr/local/bin
 COPY package.json LICENSE ./
 ENV NODE_ENV=production
-# By number, so that Kubernetes can tell that it is not root. Nothing is written to the file system.
+# By number, so that Kubernetes can tell that it is not root. Nothing is written but to the folders of caches.
 USER 65532:65532
 EXPOSE 8080
 # `docker run IMAGE verify …` is the command; without arguments it is the operator.

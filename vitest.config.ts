@@ -2,6 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 const MINUTE = 60_000;
 
+// Tests start the operator and the command hundreds of times, from their sources: with this each start takes half as long.
+process.env['NODE_COMPILE_CACHE'] ??= `${import.meta.dirname}/node_modules/.compile-cache`;
+
 /** Processes of their own, since tests start others and handle signals. */
 const pool = 'forks';
 

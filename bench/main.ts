@@ -4,13 +4,31 @@ import { burst } from './burst.ts';
 import { crl } from './crl.ts';
 import { type Bench, type BenchOptions, machine, type Row, rowOf, tableOf } from './frame.ts';
 import { latency } from './latency.ts';
+import { oneImage } from './one-image.ts';
 import { parsers } from './parsers.ts';
-import { oneImage, scale, scale1000, scale3000 } from './scale.ts';
+import { policyChange } from './policy-change.ts';
+import { restart } from './restart.ts';
+import { scale, scale1000, scale3000 } from './scale.ts';
 import { soak } from './soak.ts';
 import { steady } from './steady.ts';
+import { takeover } from './takeover.ts';
 
 /** In the order in which they run. */
-const BENCHES: readonly Bench[] = [parsers, crl, burst, oneImage, scale1000, scale3000, scale, latency, steady, soak];
+const BENCHES: readonly Bench[] = [
+  parsers,
+  crl,
+  burst,
+  oneImage,
+  policyChange,
+  restart,
+  takeover,
+  scale1000,
+  scale3000,
+  scale,
+  latency,
+  steady,
+  soak,
+];
 
 interface Command {
   readonly benches: readonly Bench[];

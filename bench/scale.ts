@@ -39,34 +39,6 @@ export const scale: Bench = scaleBench('scale', 10_000, 1_000, {
 export const scale3000: Bench = scaleBench('scale-3000', 3_000, 300, {});
 export const scale1000: Bench = scaleBench('scale-1000', 1_000, 100, {});
 
-/** A thousand pods of one image: one verification. */
-export const oneImage: Bench = {
-  name: 'one-image',
-  about: '1,000 pods of one image, verified once',
-  run: async (options) => {
-    const world = await startWorld({ pods: 1_000, images: 1, say: options.say });
-    try {
-      const runs = await measure(world, options);
-      return [
-        {
-          metric: '1000 pods of one image: verifications',
-          unit: 'verifications',
-          values: runs.map(({ verifications }) => verifications),
-          target: 1,
-          limit: 1,
-        },
-        {
-          metric: '1000 pods of one image: registry requests',
-          unit: 'requests',
-          values: runs.map(({ registryRequests }) => registryRequests),
-        },
-      ];
-    } finally {
-      await world.stop();
-    }
-  },
-};
-
 function scaleBench(name: string, pods: number, images: number, targets: Targets): Bench {
   return {
     name,
@@ -120,7 +92,7 @@ async function measureOnce(world: World): Promise<Run> {
       coldStartSeconds: coldStartMs / 1000,
       steady: quantile(resident, 0.5),
       peak,
-      stallMs: sumOf(samples, 'sealwatch_event_loop_longest_stall_seconds') * 1000,
+      stallMs: sumOf(samples, 'sealwatch_event_loop_delay_since_start_max_seconds') * 1000,
       cpuSeconds: sumOf(samples, 'process_cpu_seconds_total'),
       verifications: sumOf(samples, 'sealwatch_verifications_total'),
       registryRequests: sumOf(samples, 'sealwatch_registry_requests_total'),

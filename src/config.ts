@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { formatDuration, InvalidDurationError, parseDuration } from './api/duration.ts';
+import { LOG_LEVELS, type LogLevel } from './reporting/index.ts';
 import { VERSION } from './version.ts';
 
 /** A setting is wrong. The message names the flag, what was expected and found, and what to do. */
@@ -11,11 +12,11 @@ export class ConfigError extends Error {
   }
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
-
 /** Every setting of the operator, validated. */
 export interface Config {
   readonly logLevel: LogLevel;
+  /** Tells traces to a collector (src/tracing). */
+  readonly tracing: boolean;
   readonly listenAddress: { readonly host: string; readonly port: number };
   /** Empty: all. */
   readonly watchNamespaces: readonly string[];
@@ -37,6 +38,8 @@ export interface Config {
   readonly revocationRefreshMs: number;
   /** Where answers of certificate authorities outlive a restart. */
   readonly revocationCacheDir?: string;
+  /** Where what verifying fetched, and what was last told, outlive a restart. */
+  readonly verdictCacheDir?: string;
   /** Holds signing.grants and registry.mirrors. */
   readonly configFile?: string;
   /** By region; `*` for every other. */
@@ -62,10 +65,24 @@ interface Setting {
   readonly fallback?: string;
   /** May be given several times, or as a list with commas. */
   readonly list?: true;
+  /** Given alone it means `on`. */
+  readonly isSwitch?: true;
 }
 
 const SETTINGS = [
-  { flag: 'log-level', value: 'LEVEL', fallback: 'info', help: 'trace, debug, info, warn or error' },
+  {
+    flag: 'log-level',
+    value: 'LEVEL',
+    fallback: 'info',
+    help: "trace, debug, info, warn or error; the configuration file's logLevel goes before it",
+  },
+  {
+    flag: 'tracing',
+    value: 'on|off',
+    isSwitch: true,
+    fallback: 'off',
+    help: "traces over OTLP/HTTP, by OpenTelemetry's variables (OTEL_EXPORTER_OTLP_ENDPOINT and others)",
+  },
   {
     flag: 'listen-address',
     value: 'HOST:PORT',
@@ -127,6 +144,11 @@ const SETTINGS = [
     flag: 'revocation-cache-dir',
     value: 'DIR',
     help: 'a folder where OCSP answers and CRLs outlive a restart, at most 512 MiB; default in memory only',
+  },
+  {
+    flag: 'verdict-cache-dir',
+    value: 'DIR',
+    help: 'a folder where manifests, signatures and what was last told outlive a restart, at most 512 MiB; default in memory only',
   },
   {
     flag: 'config',
@@ -219,7 +241,7 @@ function gather(argv: readonly string[], env: NodeJS.ProcessEnv): ReadonlyMap<Fl
     const name = equals === -1 ? argument : argument.slice(0, equals);
     const setting: Setting | undefined = SETTINGS.find(({ flag }) => `--${flag}` === name);
     if (setting === undefined) throw new ConfigError(`${name.slice(0, 100)}: no such flag`);
-    let value = equals === -1 ? undefined : argument.slice(equals + 1);
+    let value = equals === -1 ? (setting.isSwitch === true ? 'on' : undefined) : argument.slice(equals + 1);
     if (value === undefined) {
       i += 1;
       value = argv[i];
@@ -256,11 +278,13 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
   ];
   const pullSecrets = list('pull-secrets', parseNamespace);
   const revocationCacheDir = optional('revocation-cache-dir');
+  const verdictCacheDir = optional('verdict-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
   const leaseNamespace = given.has('lease-namespace') ? read('lease-namespace', parseNamespace) : undefined;
   return {
     logLevel: read('log-level', parseLevel),
+    tracing: read('tracing', parseSwitch),
     listenAddress: read('listen-address', parseListenAddress),
     watchNamespaces: list('watch-namespaces', parseNamespace),
     sweepIntervalMs: read('sweep-interval', (text) => duration(text, 1_000)),
@@ -274,6 +298,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     allowAddresses: list('allow-addresses', parseCidr),
     revocationRefreshMs: read('revocation-refresh', (text) => duration(text, 1_000)),
     ...(revocationCacheDir === undefined ? {} : { revocationCacheDir }),
+    ...(verdictCacheDir === undefined ? {} : { verdictCacheDir }),
     ...(configFile === undefined ? {} : { configFile }),
     signerEndpoints: new Map(list('signer-endpoint', parseEndpoint)),
     ...(stsEndpoint === undefined ? {} : { stsEndpoint }),
@@ -303,10 +328,14 @@ function expected(what: string, found: string): ConfigError {
 }
 
 function parseLevel(text: string): LogLevel {
-  const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
-  const level = levels.find((candidate) => candidate === text);
+  const level = LOG_LEVELS.find((candidate) => candidate === text);
   if (level === undefined) throw expected('trace, debug, info, warn or error', text);
   return level;
+}
+
+function parseSwitch(text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw expected('on or off', text);
+  return text === 'on';
 }
 
 function parseListenAddress(text: string): Config['listenAddress'] {
@@ -405,7 +434,8 @@ function helpText(): string {
     const notes = [setting.help];
     if (setting.list === true) notes.push('(may be given several times, or with commas)');
     if (setting.fallback !== undefined) notes.push(`(default ${setting.fallback})`);
-    return `  --${setting.flag} ${setting.value}\n      ${notes.join(' ')}\n      env ${variableOf(setting.flag)}`;
+    const value = setting.isSwitch === true ? `[=${setting.value}]` : ` ${setting.value}`;
+    return `  --${setting.flag}${value}\n      ${notes.join(' ')}\n      env ${variableOf(setting.flag)}`;
   });
   return `sealwatch ${VERSION}: signs container images, verifies them, and watches whether what runs is still trusted
 

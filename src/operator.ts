@@ -16,8 +16,16 @@ import {
   StatusWriter,
 } from './kubernetes/index.ts';
 import { Metrics } from './reporting/index.ts';
-import { createRuntime, createServices, type Runtime, type Services, watchResources } from './runtime/index.ts';
+import {
+  createRuntime,
+  createServices,
+  Observation,
+  type Runtime,
+  type Services,
+  watchResources,
+} from './runtime/index.ts';
 import { HttpServer } from './server/index.ts';
+import { NO_TRACING, type Tracing } from './tracing/index.ts';
 import { ALWAYS_OPEN } from './transport/index.ts';
 import { USER_AGENT } from './version.ts';
 
@@ -31,7 +39,8 @@ const Operator = k8sOperator.default;
 export class SealwatchOperator extends Operator {
   readonly #config: Config;
   readonly #logger: Logger;
-  readonly #metrics = new Metrics();
+  readonly #metrics: Metrics;
+  readonly #observation: Observation;
   readonly #stopping = new AbortController();
   readonly #reflectors: {
     readonly resource: string;
@@ -48,7 +57,13 @@ export class SealwatchOperator extends Operator {
   #runtime: Runtime | undefined;
   #server: HttpServer | undefined;
 
-  constructor(config: Config, logger: Logger, kubeConfig?: KubeConfig) {
+  /** @param observed absent: metrics of its own, and no traces */
+  constructor(
+    config: Config,
+    logger: Logger,
+    kubeConfig?: KubeConfig,
+    observed: { readonly metrics?: Metrics; readonly tracing?: Tracing } = {},
+  ) {
     super({
       debug: (message) => logger.debug(message),
       info: (message) => logger.info(message),
@@ -58,12 +73,19 @@ export class SealwatchOperator extends Operator {
     if (kubeConfig !== undefined) this.kubeConfig = kubeConfig;
     this.#config = config;
     this.#logger = logger;
+    const { metrics = new Metrics(), tracing = NO_TRACING } = observed;
+    this.#metrics = metrics;
+    this.#observation = new Observation({ metrics, tracing, logger });
+    metrics.observeWatches(() =>
+      this.#reflectors.map(({ resource, reflector: { state, stats } }) => ({
+        resource,
+        phase: state.phase,
+        ...stats,
+      })),
+    );
     this.#fence = config.leaseNamespace === undefined ? undefined : new LeaseFence();
     this.#client = this.#createClient(this.#fence);
     this.#status = new StatusWriter(this.#client);
-    this.#metrics.observeWatches(() =>
-      this.#reflectors.map(({ resource, reflector }) => ({ resource, ...reflector.stats })),
-    );
   }
 
   /** The address that probes and metrics are served on; undefined before `start`. */
@@ -83,6 +105,7 @@ export class SealwatchOperator extends Operator {
     const services = await createServices({
       config: this.#config,
       metrics: this.#metrics,
+      observation: this.#observation,
       logger: this.#logger,
       fence: this.#fence ?? ALWAYS_OPEN,
     });
@@ -95,6 +118,7 @@ export class SealwatchOperator extends Operator {
         config: this.#config,
         logger: this.#logger,
         metrics: this.#metrics,
+        observation: this.#observation,
         client: this.#client,
         status: this.#status,
         services,
@@ -170,7 +194,7 @@ export class SealwatchOperator extends Operator {
         if (object === undefined) return;
         const event = eventOf(`${plural}.${apiVersion}`, object, typeOf(old, now));
         onEvent(event).catch((error: unknown) =>
-          this.#logger.error({ err: error, object: key }, 'an event handler failed'),
+          this.#logger.error({ err: error, resource: plural, object: key }, 'an event handler failed'),
         );
       },
     });
@@ -202,7 +226,7 @@ export class SealwatchOperator extends Operator {
   #createClient(fence?: LeaseFence): KubernetesClient {
     return new KubernetesClient(this.kubeConfig, {
       userAgent: USER_AGENT,
-      onRequest: (event) => this.#metrics.kubernetesRequest(event),
+      onRequest: this.#observation.kubernetesRequest,
       ...(fence === undefined ? {} : { fence }),
     });
   }
@@ -236,7 +260,6 @@ export class SealwatchOperator extends Operator {
   }
 
   #told(type: ResourceType, state: ReflectorState): void {
-    this.#metrics.watchState(type.plural, state.phase);
     const fields = { resource: type.plural, phase: state.phase };
     if (state.phase === 'Degraded' || state.phase === 'Waiting')
       this.#logger.warn(fields, state.message ?? 'the watch is interrupted');

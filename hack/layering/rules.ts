@@ -4,9 +4,9 @@
  */
 export const LAYERS: readonly (readonly string[])[] = [
   ['version', 'api', 'notary'],
-  ['transport'],
+  ['transport', 'disk'],
   ['oci', 'aws', 'pki', 'kubernetes'],
-  ['verification', 'signing', 'workloads', 'reporting'],
+  ['verification', 'signing', 'workloads', 'reporting', 'tracing'],
   ['config', 'server', 'settings'],
   ['controllers'],
   ['runtime'],
@@ -27,6 +27,7 @@ export const ALONE: readonly { readonly module: string; readonly except: readonl
   { module: 'api', except: [], why: 'types of the API mirror crds/ and nothing else' },
   { module: 'version', except: [], why: 'it is a constant' },
   { module: 'transport', except: [], why: 'it is the outermost rule for outbound requests, whatever they are for' },
+  { module: 'disk', except: [], why: 'it keeps files for whoever reads and checks them' },
   { module: 'kubernetes', except: ['api', 'transport'], why: 'it knows objects, not signatures' },
 ];
 

@@ -4,12 +4,19 @@ export interface Counts {
   readonly failed: number;
 }
 
-interface VitestReport {
+/** What is read of vitest's JSON report. */
+export interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly testResults: readonly {
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly title?: string;
+      readonly ancestorTitles?: readonly string[];
+      /** What test/support/recovered.ts puts there. */
+      readonly meta?: { readonly recoveryMs?: number };
+    }[];
   }[];
 }
 

@@ -2,11 +2,15 @@ import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { faultListAfter } from './faults.ts';
 import type { Part } from './parts.ts';
 import { type Counts, countsOf } from './report.ts';
 
 /** The last report of each suite stays here: not in git, and gone with the packages. */
 const REPORTS = join(import.meta.dirname, '../../node_modules/.sealwatch-reports');
+
+/** The suite whose result is a list of its own. */
+const FAULTS = 'faults';
 
 /** What came of one part. */
 export interface PartResult extends Counts {
@@ -51,7 +55,11 @@ async function runSuite(name: string, vitestArguments: readonly string[]): Promi
   const filter = vitestArguments.length > 0 ? ['--passWithNoTests', ...vitestArguments] : [];
   const exitCode = await run('vitest', ['run', '--project', name, ...reporters, ...filter]);
   const report = await readFile(file, 'utf8').catch(() => undefined);
-  return { exitCode, counts: countsOf(report, exitCode) };
+  const counts = countsOf(report, exitCode);
+  if (name !== FAULTS || report === undefined) return { exitCode, counts };
+  const { table, isWhole } = faultListAfter(report);
+  process.stdout.write(`\n${table}\n`);
+  return isWhole ? { exitCode, counts } : { exitCode: exitCode || 1, counts: { ...counts, failed: counts.failed + 1 } };
 }
 
 /** Gives the exit code, as a shell would say it. */

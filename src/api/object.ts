@@ -31,6 +31,14 @@ export interface KubernetesObject {
 /** `namespace/name`, or `name` for a cluster-scoped object: the key of indexes and queues. */
 export type ObjectKey = string;
 
+/** A DNS subdomain (RFC 1123): what most objects can be called. */
+const OBJECT_NAME = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+
+/** Whether there can be an object of this name. References in pods and ServiceAccounts are not checked by the API server. */
+export function isObjectName(name: string): boolean {
+  return OBJECT_NAME.test(name);
+}
+
 /** Gives the key of an object. */
 export function keyOf(object: KubernetesObject): ObjectKey {
   return object.metadata.namespace === undefined

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { untilAborted } from '../transport/index.ts';
 import { AwsError } from './aws-error.ts';
 import {
   type AwsOptions,
@@ -7,7 +8,6 @@ import {
   DEFAULT_REQUEST_TIMEOUT_MS,
 } from './aws-options.ts';
 import { type CallSubject, toAwsError } from './error-mapping.ts';
-import { untilAborted } from './until-aborted.ts';
 
 export interface Call<T> extends CallSubject {
   readonly service: AwsRequestEvent['service'];

@@ -1,11 +1,11 @@
+import { untilAborted } from '../transport/index.ts';
 import type { AwsOptions } from './aws-options.ts';
 import { baseCredentials } from './credentials.ts';
 import { type EcrApi, ecrApi } from './ecr-api.ts';
 import { type EcrHost, parseEcrHost } from './ecr-host.ts';
 import { type AuthorizationToken, RefreshedToken } from './ecr-token.ts';
-import { untilAborted } from './until-aborted.ts';
 
-/** Hosts are named by tenants: more regions and roles than this are forgotten, the oldest first. */
+/** Hosts are named by tenants: more regions and roles than this are forgotten, the one first that was not used longest. */
 const MAX_IDENTITIES = 64;
 
 export interface EcrOptions extends AwsOptions {
@@ -62,7 +62,11 @@ export function ecrCredentials(options: EcrOptions = {}): EcrAuthorization {
   const tokenFor = (host: EcrHost, roleArn: string | undefined): RefreshedToken => {
     const key = `${keyOf(host)} ${roleArn ?? ''}`;
     const known = identities.get(key);
-    if (known !== undefined) return known.token;
+    if (known !== undefined) {
+      identities.delete(key);
+      identities.set(key, known);
+      return known.token;
+    }
     const [oldest] = identities;
     if (identities.size >= MAX_IDENTITIES && oldest !== undefined) {
       identities.delete(oldest[0]);

@@ -1,7 +1,8 @@
-import pino from 'pino';
 import { type Config, ConfigError, parseConfig } from '../config.ts';
 import { clusterOf, loadKubeConfig, ownNamespace } from '../kubernetes/index.ts';
 import { SealwatchOperator } from '../operator.ts';
+import { createLogger, Metrics } from '../reporting/index.ts';
+import { openTracing, TracingError } from '../tracing/index.ts';
 import { VERSION } from '../version.ts';
 import { checkConfiguredFiles } from './operator-files.ts';
 
@@ -13,22 +14,28 @@ const EXIT_USAGE = 64;
 async function run(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
   await checkConfiguredFiles(config);
   const kubeConfig = loadKubeConfig(env);
-  const logger = pino({
-    name: 'sealwatch',
-    level: config.logLevel,
-    redact: { paths: ['*.headers', '*.authorization', '*.password', '*.token'], remove: true },
+  const logger = createLogger(config.logLevel);
+  const metrics = new Metrics();
+  const tracing = await openTracing(config.tracing, {
+    env,
+    onProblem: (problem) => logger.warn({ problem }, 'traces are not told, or not all; nothing else is held up'),
+    onSpans: (outcome, count) => metrics.spans(outcome, count),
   });
   process.on('unhandledRejection', (error) =>
     logger.error({ err: error }, 'a rejection was not handled; this is a bug, please report it'),
   );
   const leaseNamespace = config.leaseNamespace ?? (await ownNamespace(kubeConfig));
   const elected = leaseNamespace === undefined ? config : { ...config, leaseNamespace };
-  const operator = new SealwatchOperator(elected, logger, kubeConfig);
+  const operator = new SealwatchOperator(elected, logger, kubeConfig, { metrics, tracing });
+  const stop = async (): Promise<void> => {
+    await operator.shutdown();
+    await tracing.close();
+  };
   const ended = Promise.withResolvers<number>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       logger.info({ signal }, 'stopping');
-      operator.shutdown().then(
+      stop().then(
         () => ended.resolve(0),
         (error: unknown) => {
           logger.error({ err: error }, 'could not stop cleanly');
@@ -42,6 +49,7 @@ async function run(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
     {
       version: VERSION,
       ...clusterOf(kubeConfig),
+      tracing: tracing.isOn ? 'on' : 'off',
       watchNamespaces: config.watchNamespaces.length === 0 ? 'all' : config.watchNamespaces,
       signingGrants: config.configFile ?? 'none: nothing is signed with AWS Signer (--config)',
     },
@@ -50,7 +58,7 @@ async function run(config: Config, env: NodeJS.ProcessEnv): Promise<number> {
   try {
     await operator.start();
   } catch (error) {
-    await operator.shutdown();
+    await stop();
     throw error;
   }
   return ended.promise;
@@ -75,7 +83,7 @@ export async function operatorCommand(argv: readonly string[], env: NodeJS.Proce
         return await run(parsed.config, env);
     }
   } catch (error) {
-    if (error instanceof ConfigError) {
+    if (error instanceof ConfigError || error instanceof TracingError) {
       process.stderr.write(`sealwatch: ${error.message}\nRun with --help for every setting.\n`);
       return EXIT_USAGE;
     }

@@ -9,7 +9,7 @@ import {
 } from '../aws/index.ts';
 import { EXIT, type ExitCode, UndeterminedError, UsageError } from './failure.ts';
 import { type Io, painter, warn, writeJson } from './io.ts';
-import { type Preview, previewRevocation, type Revocation } from './signer-preview.ts';
+import type { Preview, Revocation } from './signer-preview.ts';
 import { previewText, profilesText } from './signer-report.ts';
 
 export interface SignerOptions {
@@ -179,6 +179,8 @@ function checkName(name: string): void {
 async function previewed(revocation: Revocation, options: DestructiveOptions, io: Io): Promise<Preview | null> {
   if (options.cluster === false) return null;
   try {
+    // The client of clusters is most of what the command could load: only who asks one waits for it.
+    const { previewRevocation } = await import('./signer-preview.ts');
     return await previewRevocation(revocation, io.env, io.signal);
   } catch (error) {
     if (!(error instanceof UndeterminedError) || options.fromCluster === true || io.signal.aborted) throw error;

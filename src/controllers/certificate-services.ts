@@ -6,7 +6,7 @@ import {
   createChainRevocationChecker,
   createTimestampRequester,
 } from '../notary/index.ts';
-import { createHttpFetch, openDiskCache } from '../pki/index.ts';
+import { createHttpFetch, type HttpFetchOptions, openDiskCache } from '../pki/index.ts';
 import { createDispatcher } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
 import type { RequestSignerOptions } from './request-signer.ts';
@@ -21,15 +21,28 @@ export interface CertificateServices extends Pick<RequestSignerOptions, 'timesta
  * A tenant names the authority, with any path, and plain HTTP is usual there: so for those private addresses are refused
  * as well, where the services of the cluster and the company are (design.md, "Outbound").
  */
-export function createCertificateServices(config: Config, logger: Logger): CertificateServices {
+export function createCertificateServices(
+  config: Config,
+  logger: Logger,
+  told: {
+    readonly onRequest?: NonNullable<HttpFetchOptions['onRequest']>;
+    readonly onLookup?: (isHit: boolean) => void;
+  } = {},
+): CertificateServices {
   const { allowAddresses, revocationCacheDir: folder } = config;
+  const { onRequest, onLookup } = told;
   const fetchOf = (refusePrivate: boolean) =>
-    createHttpFetch({ dispatcher: createDispatcher({ allowAddresses, refusePrivate }), userAgent: USER_AGENT });
+    createHttpFetch({
+      dispatcher: createDispatcher({ allowAddresses, refusePrivate }),
+      userAgent: USER_AGENT,
+      ...(onRequest === undefined ? {} : { onRequest }),
+    });
   const onFault = (err: unknown): void =>
     logger.warn({ err, folder }, 'the revocation cache on disk cannot be used; going on without what it cannot keep');
   const checkChainRevocation = createChainRevocationChecker({
     fetch: fetchOf(false),
     refreshMs: config.revocationRefreshMs,
+    ...(onLookup === undefined ? {} : { onLookup }),
     ...(folder === undefined ? {} : { cache: openDiskCache({ folder, onFault }) }),
   });
   const fetch = fetchOf(true);

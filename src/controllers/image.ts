@@ -41,7 +41,6 @@ export interface ImageControllerOptions {
   readonly isRequested: (key: ImageKey) => boolean;
   /** An image that nothing runs or requests any more went, with this verdict. */
   readonly onForgotten?: (key: ImageKey, verdict: ImageVerdict | undefined) => void;
-  readonly onVerified?: (evaluation: ImageEvaluation, durationMs: number) => void;
 }
 
 /** Keeps the verdict on every running image true: at first sight, at each interval, at expiry, and at a revocation. */
@@ -73,7 +72,6 @@ export class ImageController {
       }
       return {};
     }
-    const started = performance.now();
     const client = this.#clients.get(key) ?? this.#options.clientOf(key);
     this.#clients.set(key, client);
     const found = await verifier.verify(
@@ -89,7 +87,6 @@ export class ImageController {
     if (this.#mayWait(key, evaluation, clock()))
       return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
     takeIn(key, evaluation, verdicts, sweep);
-    this.#options.onVerified?.(evaluation, performance.now() - started);
     return { requeueAfterMs: this.#requeueAfterMs(key, evaluation, clock()) };
   }
 

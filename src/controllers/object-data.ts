@@ -1,6 +1,7 @@
 import type { ResourceType } from '../api/group.ts';
-import type { KubernetesObject } from '../api/object.ts';
-import type { KubernetesClient } from '../kubernetes/index.ts';
+import { isObjectName, type KubernetesObject } from '../api/object.ts';
+import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
+import { printable } from '../transport/index.ts';
 
 const SECRETS: ResourceType = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
 const CONFIG_MAPS: ResourceType = {
@@ -24,6 +25,23 @@ interface DataObject extends KubernetesObject {
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
+/** The reason of an ApiError for a name that no object can have. */
+export const INVALID_NAME = 'InvalidName';
+
+/** Reads an object that a tenant's object names. */
+async function get<T extends KubernetesObject>(
+  client: KubernetesClient,
+  type: ResourceType,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal,
+): Promise<T> {
+  if (!isObjectName(name)) {
+    const message = `${type.kind} ${namespace}/${printable(name, 60)}: expected a name of lower-case letters, digits, - and . (RFC 1123); correct the reference`;
+    throw new ApiError(message, { status: 404, reason: INVALID_NAME });
+  }
+  return client.get<T>(type, `${namespace}/${name}`, { signal });
+}
+
 /** The data of a Secret, decoded. Rejects with ApiError (404: not there, 403: not allowed). */
 export async function readSecret(
   client: KubernetesClient,
@@ -31,7 +49,7 @@ export async function readSecret(
   name: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Buffer>> {
-  const secret = await client.get<DataObject>(SECRETS, `${namespace}/${name}`, { signal });
+  const secret = await get<DataObject>(client, SECRETS, { namespace, name }, signal);
   return new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')]));
 }
 
@@ -46,7 +64,7 @@ export async function readKey(
     const secret = await readSecret(client, reference.namespace, reference.name, signal);
     return secret.get(reference.key)?.toString('utf8');
   }
-  const configMap = await client.get<DataObject>(CONFIG_MAPS, `${reference.namespace}/${reference.name}`, { signal });
+  const configMap = await get<DataObject>(client, CONFIG_MAPS, reference, signal);
   return configMap.data?.[reference.key];
 }
 
@@ -57,9 +75,12 @@ export async function pullSecretsOf(
   serviceAccount: string,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const account = await client.get<
-    KubernetesObject & { readonly imagePullSecrets?: readonly { readonly name?: string }[] }
-  >(SERVICE_ACCOUNTS, `${namespace}/${serviceAccount}`, { signal });
+  const account = await get<KubernetesObject & { readonly imagePullSecrets?: readonly { readonly name?: string }[] }>(
+    client,
+    SERVICE_ACCOUNTS,
+    { namespace, name: serviceAccount },
+    signal,
+  );
   return (account.imagePullSecrets ?? []).flatMap((reference) =>
     reference.name === undefined ? [] : [reference.name],
   );

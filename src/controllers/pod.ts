@@ -109,7 +109,7 @@ export class PodController {
       if (error.status === 404 || error.status === 409) return;
       if (error.status !== 403) throw error;
       this.#options.context.logger.warn(
-        { pod: key },
+        { resource: PODS.plural, object: key },
         'pods/status may not be patched: the pod condition is left out; events and metrics go on',
       );
     }

@@ -3,7 +3,7 @@ import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
 import { type Candidate, type CredentialProvider, candidatesOf } from '../oci/index.ts';
 import type { ImageKey } from '../verification/index.ts';
 import type { ProjectedPod } from '../workloads/index.ts';
-import { pullSecretsOf, readSecret } from './object-data.ts';
+import { INVALID_NAME, pullSecretsOf, readSecret } from './object-data.ts';
 import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
 /** Secrets are not watched: a changed one is seen this late at most by images that are looked at. */
@@ -11,10 +11,10 @@ const READ_AGAIN_MS = 30_000;
 const MAX_KEPT = 1_000;
 /** For one image; each namespace gets its turn, so that none can keep another's from being tried. */
 const MAX_NAMESPACES = 8;
-const MAX_SECRETS = 12;
+/** Secrets and ServiceAccounts that are read. */
+const MAX_OBJECTS = 24;
 /** Of one Secret: it may have an entry for the host and others for paths. */
 const MAX_CANDIDATES = 3;
-
 export interface PullCredentialsOptions {
   readonly allowed: 'none' | 'all' | readonly string[];
   readonly kubernetes: KubernetesClient;
@@ -30,10 +30,20 @@ interface NamespaceUse {
   readonly serviceAccounts: Set<string>;
 }
 
+/** A search for the credentials of one image. */
+interface Search {
+  readonly registry: string;
+  readonly repository: string;
+  /** Objects that were looked at. */
+  readonly looked: Set<string>;
+  /** What was wrong with them: sentences. */
+  readonly problems: string[];
+}
+
 /**
- * Pull credentials of the pods that run an image: their own imagePullSecrets, then their ServiceAccounts', where the
- * operator's configuration allows it (design.md, "Security boundaries"). A Secret serves only for images that a pod of
- * its own namespace runs; the verdict that it helps to find is shared.
+ * Pull credentials of the pods that run an image: of each namespace, their own imagePullSecrets, then their
+ * ServiceAccounts', where the operator's configuration allows it (design.md, "Security boundaries"). A Secret serves
+ * only for images that a pod of its own namespace runs; the verdict that it helps to find is shared.
  */
 export class PullCredentials {
   readonly #options: PullCredentialsOptions;
@@ -86,48 +96,54 @@ export class PullCredentials {
       .filter(({ namespace }) => this.#isAllowed(namespace))
       .slice(0, MAX_NAMESPACES);
     const problems: string[] = [];
-    const tried = new Set<string>();
     this.#problems.set(image, problems);
-    const ofSecrets = (named: readonly (readonly [string, string])[]): AsyncGenerator<Candidate> =>
-      this.#ofSecrets(named, { registry, repository, tried, problems }, signal);
-    yield* ofSecrets(inTurn(uses.map(({ namespace, secrets }) => [...secrets].map((name) => [namespace, name]))));
-    const ofAccounts: [string, string][][] = [];
-    for (const { namespace, serviceAccounts } of uses) {
-      const names: [string, string][] = [];
-      for (const account of serviceAccounts) {
-        const where = `ServiceAccount ${namespace}/${account}`;
-        const found = await this.#read(where, problems, (deadline) =>
-          pullSecretsOf(this.#options.kubernetes, namespace, account, deadline),
-        );
-        names.push(...(found ?? []).map((name): [string, string] => [namespace, name]));
+    const search = { registry, repository, looked: new Set<string>(), problems };
+    let turns = uses.map((use) => this.#ofNamespace(use, search, signal));
+    while (turns.length > 0) {
+      const going: typeof turns = [];
+      for (const turn of turns) {
+        const { done, value } = await turn.next();
+        if (done === true) continue;
+        going.push(turn);
+        if (value !== undefined) yield value;
       }
-      ofAccounts.push(names);
+      turns = going;
     }
-    yield* ofSecrets(inTurn(ofAccounts));
   }
 
-  async *#ofSecrets(
-    named: readonly (readonly [string, string])[],
-    image: {
-      readonly registry: string;
-      readonly repository: string;
-      readonly tried: Set<string>;
-      readonly problems: string[];
-    },
+  /** What the pods of a namespace have. After each object that is read another namespace has its turn. */
+  async *#ofNamespace(
+    { namespace, secrets, serviceAccounts }: NamespaceUse,
+    search: Search,
     signal: AbortSignal,
-  ): AsyncGenerator<Candidate> {
-    const { registry, repository, tried, problems } = image;
-    for (const [namespace, name] of named) {
-      signal.throwIfAborted();
-      const where = `Secret ${namespace}/${name}`;
-      if (tried.has(where)) continue;
-      if (tried.size >= MAX_SECRETS) return;
-      tried.add(where);
-      const provider = await this.#read(where, problems, async (deadline) =>
-        pullSecretCredentials(await readSecret(this.#options.kubernetes, namespace, name, deadline)),
+  ): AsyncGenerator<Candidate | undefined> {
+    for (const name of secrets) yield* this.#ofSecret(namespace, name, search, signal);
+    for (const account of serviceAccounts) {
+      const where = `ServiceAccount ${namespace}/${account}`;
+      if (!mayLookAt(where, search)) return;
+      const names = await this.#read(where, search.problems, (deadline) =>
+        pullSecretsOf(this.#options.kubernetes, namespace, account, deadline),
       );
-      if (provider === undefined) continue;
-      let count = 0;
+      yield undefined;
+      for (const name of names ?? []) yield* this.#ofSecret(namespace, name, search, signal);
+    }
+  }
+
+  async *#ofSecret(
+    namespace: string,
+    name: string,
+    search: Search,
+    signal: AbortSignal,
+  ): AsyncGenerator<Candidate | undefined> {
+    signal.throwIfAborted();
+    const { registry, repository, problems } = search;
+    const where = `Secret ${namespace}/${name}`;
+    if (search.looked.has(where) || !mayLookAt(where, search)) return;
+    const provider = await this.#read(where, problems, async (deadline) =>
+      pullSecretCredentials(await readSecret(this.#options.kubernetes, namespace, name, deadline)),
+    );
+    let count = 0;
+    if (provider !== undefined) {
       for await (const candidate of candidatesOf(provider, registry, repository, signal)) {
         yield candidate;
         count += 1;
@@ -135,6 +151,7 @@ export class PullCredentials {
       }
       if (count === 0) problems.push(`${where} has no entry for ${registry}/${repository}`);
     }
+    if (count === 0) yield undefined;
   }
 
   /** Reads an object, once for all images that need it; undefined, and a problem, when it is not there or not usable. */
@@ -143,6 +160,7 @@ export class PullCredentials {
       return (await this.#once(where, read)) as T;
     } catch (error) {
       if (error instanceof PullSecretError) problems.push(`${where}: ${error.message}`);
+      else if (error instanceof ApiError && error.reason === INVALID_NAME) problems.push(error.message);
       else if (error instanceof ApiError && error.status === 404) problems.push(`${where} does not exist: create it`);
       else if (error instanceof ApiError && error.status === 403)
         problems.push(`the operator may not read ${where}: grant it get`);
@@ -195,8 +213,9 @@ export class PullCredentials {
   }
 }
 
-/** The first of each list, then the second of each, and so on. */
-function inTurn<T>(lists: readonly (readonly T[])[]): T[] {
-  const longest = Math.max(0, ...lists.map((list) => list.length));
-  return Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list.slice(i, i + 1))).flat();
+/** Takes note of an object that is to be read; false where there were enough. */
+function mayLookAt(where: string, { looked }: Search): boolean {
+  if (looked.size >= MAX_OBJECTS) return false;
+  looked.add(where);
+  return true;
 }

@@ -4,7 +4,7 @@ import { type EcrIdentity, parseEcrHost } from '../aws/index.ts';
 import { ApiError, type KubernetesClient } from '../kubernetes/index.ts';
 import { anonymous, type CredentialProvider, chainCredentials, type RegistryClient } from '../oci/index.ts';
 import { checkCABundle } from '../transport/index.ts';
-import { pullSecretsOf, readKey, readSecret } from './object-data.ts';
+import { INVALID_NAME, pullSecretsOf, readKey, readSecret } from './object-data.ts';
 import { PullSecretError, pullSecretCredentials } from './pull-secret.ts';
 
 /** Makes registry clients: the operator's settings with other credentials and CAs. */
@@ -31,6 +31,8 @@ export type RegistryAccess =
  * read anew at each reconcile, those of `secretRefs` come first, and the first that the registry takes serves.
  * The operator's own credentials serve besides only where `mayUseOperators` holds: where the request only reads, or
  * where a signing grant covers the repository. Else a tenant's key could be used to push with the platform's power.
+ * With a CA of the request's own, those of the operator's file do not serve: whoever has that CA's key could have them
+ * sent to a host of theirs. ECR's do, for its hosts are never trusted by such a CA.
  * Whoever calls has made sure that a grant covers `registry.assumeRoleArn`.
  */
 export async function registryAccess(
@@ -70,7 +72,8 @@ export async function registryAccess(
       providers.push(clients.ecrCredentialsAs({ roleArn: registry.assumeRoleArn, publicRegistry: 'authenticated' }));
     }
     const ca = await caBundle(request, kubernetes, signal);
-    const credentials = chainCredentials(...providers, ...publicPush, operators);
+    const own = ca !== undefined && mayUseOperators ? clients.ecrCredentialsAs({}) : operators;
+    const credentials = chainCredentials(...providers, ...publicPush, own);
     return { kind: 'access', client: clients.withCredentials(credentials, ca, namespace) };
   } catch (error) {
     if (error instanceof Missing) return { kind: 'refused', reason: error.reason, message: error.message };
@@ -134,6 +137,7 @@ export async function notFoundAs<T>(where: string, promise: Promise<T>): Promise
     return await promise;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    if (error.reason === INVALID_NAME) throw new Missing('InvalidSpec', error.message);
     if (error.status === 404) throw new Missing('SecretNotFound', `${where} does not exist: create it`);
     if (error.status === 403) throw new Missing('SourceForbidden', `the operator may not read ${where}: grant it get`);
     throw error;

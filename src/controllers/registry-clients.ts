@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { AwsError, type EcrAuthorization } from '../aws/index.ts';
+import { AwsError, type EcrAuthorization, parseEcrHost } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import {
   anonymous,
@@ -14,8 +14,8 @@ import {
   type OciErrorCode,
   RegistryClient,
   RegistryMemory,
+  type RegistrySessionOptions,
 } from '../oci/index.ts';
-import type { Metrics } from '../reporting/index.ts';
 import { WatchedFile } from '../settings/index.ts';
 import { checkCABundle, DispatcherPool, HostLimiter, type WriteFence } from '../transport/index.ts';
 import { USER_AGENT } from '../version.ts';
@@ -27,7 +27,10 @@ const MAX_MEMORIES = 1_000;
 
 export interface RegistryClientsOptions {
   readonly config: Config;
-  readonly metrics: Metrics;
+  /** Told of every exchange with a registry. */
+  readonly onRequest?: NonNullable<RegistrySessionOptions['onRequest']>;
+  /** Told whether a token was kept, of each that was asked for. */
+  readonly onTokenLookup?: (isHit: boolean) => void;
   readonly logger: Logger;
   readonly ecr: EcrAuthorization;
   readonly mirrors: () => Mirrors;
@@ -42,7 +45,7 @@ export interface RegistryClientsOptions {
 export async function createRegistryClients(
   options: RegistryClientsOptions,
 ): Promise<RegistryClients & { readonly close: () => Promise<void> }> {
-  const { config, metrics, ecr, mirrors, fence } = options;
+  const { config, ecr, mirrors, onRequest, fence } = options;
   const operatorCA = new WatchedFile<string | undefined>({
     path: config.registryCAFile,
     fallback: undefined,
@@ -55,7 +58,7 @@ export async function createRegistryClients(
   const operatorCredentials = chainCredentials(own, toldAsRegistryFault(ecr));
   const plainHTTP = new Set(config.plainHTTPHosts);
   const allowsPlainHTTP = (host: string): boolean => plainHTTP.has(host) || plainHTTP.has(host.replace(/:\d+$/, ''));
-  const memories = new Memories();
+  const memories = new Memories(options.onTokenLookup);
   const limiter = new HostLimiter({ concurrency: config.registryConcurrency });
   const dispatchers = new DispatcherPool({
     allowAddresses: config.allowAddresses,
@@ -63,7 +66,11 @@ export async function createRegistryClients(
   });
   const withCredentials: RegistryClients['withCredentials'] = (credentials, extraCA, owner) =>
     new RegistryClient({
-      dispatcher: dispatchers.trusting(() => [operatorCA.current(), extraCA].filter((pem) => pem !== undefined)),
+      dispatcher: dispatchers.trusting((hostname) => {
+        // No tenant's CA stands between the operator's identity and AWS.
+        const extra = parseEcrHost(hostname) === undefined ? extraCA : undefined;
+        return [operatorCA.current(), extra].filter((pem) => pem !== undefined);
+      }),
       credentials,
       memory: memories.of(owner, extraCA),
       plainHTTPHosts: allowsPlainHTTP,
@@ -75,7 +82,7 @@ export async function createRegistryClients(
       priority: owner === OPERATOR ? 'running' : 'requested',
       mirrors,
       ...(fence === undefined ? {} : { fence }),
-      onRequest: ({ registry, operation, outcome }) => metrics.registryRequest(registry, operation, outcome),
+      ...(onRequest === undefined ? {} : { onRequest }),
     });
   return {
     operator: withCredentials(operatorCredentials, undefined, OPERATOR),
@@ -93,12 +100,17 @@ export async function createRegistryClients(
 /** What registries told, by who asked and which further CA was trusted. A tenant's CA is believed by that tenant alone. */
 class Memories {
   readonly #memories = new Map<string, RegistryMemory>();
+  readonly #onTokenLookup: ((isHit: boolean) => void) | undefined;
+
+  constructor(onTokenLookup: ((isHit: boolean) => void) | undefined) {
+    this.#onTokenLookup = onTokenLookup;
+  }
 
   of(owner: string, ca: string | undefined): RegistryMemory {
     const key = createHash('sha256')
       .update(JSON.stringify([owner, ca ?? '']))
       .digest('base64');
-    const memory = this.#memories.get(key) ?? new RegistryMemory();
+    const memory = this.#memories.get(key) ?? new RegistryMemory(this.#onTokenLookup);
     // The one that was not used for longest goes first.
     this.#memories.delete(key);
     this.#memories.set(key, memory);

@@ -80,7 +80,12 @@ export async function signImage(input: ImageSigning, signal: AbortSignal): Promi
     const message = evaluation.cause?.message ?? 'the image could not be read';
     return { problem: { reason: 'Undetermined', message, terminal: false } };
   }
-  if (!needsSignAnew(plan.signAnewAt, own, image.repository, subject.digest, now)) {
+  const isAnew = needsSignAnew(plan.signAnewAt, own, image.repository, subject.digest, now);
+  if (evaluation.standsInFor !== undefined && (isAnew || decide(input, subject).kind !== 'signed')) {
+    // What it has now is not known: a second signature might be made.
+    return { problem: { reason: 'Undetermined', message: evaluation.standsInFor.message, terminal: false } };
+  }
+  if (!isAnew) {
     const decision = decide(input, subject);
     switch (decision.kind) {
       case 'signed':

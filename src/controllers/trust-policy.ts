@@ -21,7 +21,12 @@ export interface TrustPolicyControllerOptions {
   readonly imagesByPod: () => Iterable<readonly ImageKey[]>;
   /** False until the trust stores were all read once: before that no store is reported missing. */
   readonly storesLoaded: () => boolean;
+  /** False after a start until what runs was judged once: before that the counts of before stay in the status. */
+  readonly countsComplete: () => boolean;
 }
+
+/** Counts that waited for the verdicts are looked at again this soon. */
+const COUNT_AGAIN_MS = 1_000;
 
 /** Says of each TrustPolicy whether it is in force, and counts what runs under it (design.md, "TrustPolicy"). */
 export class TrustPolicyController {
@@ -35,16 +40,19 @@ export class TrustPolicyController {
     const object = this.#options.policies.get(key);
     const state = this.#options.policySet().states.get(key);
     if (object === undefined || state === undefined) return {};
-    await writeAndTell(this.#options.context, TRUST_POLICIES, object, this.#status(object, state));
-    return {};
+    const isComplete = this.#options.countsComplete();
+    await writeAndTell(this.#options.context, TRUST_POLICIES, object, this.#status(object, state, isComplete));
+    return isComplete ? {} : { requeueAfterMs: COUNT_AGAIN_MS };
   }
 
-  #status(object: TrustPolicy, state: PolicyState): TrustPolicyStatus {
+  #status(object: TrustPolicy, state: PolicyState, isComplete: boolean): TrustPolicyStatus {
+    const { name } = object.metadata;
+    const before = isComplete ? undefined : object.status;
     return {
       observedGeneration: object.metadata.generation ?? 0,
       statementCount: object.spec.trustPolicies.length,
-      images: countVerdicts(this.#imagesUnder(object.metadata.name)),
-      pods: countVerdicts(this.#podsUnder(object.metadata.name)),
+      images: before?.images ?? countVerdicts(this.#imagesUnder(name)),
+      pods: before?.pods ?? countVerdicts(this.#podsUnder(name)),
       conditions: this.#conditions(object, state),
     };
   }

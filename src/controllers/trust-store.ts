@@ -122,7 +122,10 @@ export class TrustStoreController {
       return inForce.put(object.metadata.name, parseTrustStore(object.spec.type, name, pem));
     } catch (error) {
       if (!(error instanceof NotaryError)) throw error;
-      context.logger.warn({ trustStore: object.metadata.name, err: error }, 'status.lastGoodBundle is not usable');
+      context.logger.warn(
+        { resource: TRUST_STORES.plural, object: object.metadata.name, err: error },
+        'status.lastGoodBundle is not usable',
+      );
       return inForce.remove(object.metadata.name);
     }
   }

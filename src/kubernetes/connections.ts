@@ -44,8 +44,8 @@ export class Connections {
   #pool: { readonly fingerprint: string; readonly dispatcher: Promise<Dispatcher> } | undefined;
   #http2: { readonly fingerprint: string; readonly connection: Promise<Http2Connection | undefined> } | undefined;
   #http1Until = 0;
-  /** Ends the connections of the pool that stands, so that nothing of a write is sent again. */
-  #resetPool: () => void = () => {};
+  /** Ends the connections of a pool, so that nothing of a write is sent again. */
+  readonly #resets = new WeakMap<Dispatcher, () => void>();
 
   constructor(kubeConfig: KubeConfig, ping: PingTiming = DEFAULT_PING) {
     const cluster = kubeConfig.getCurrentCluster();
@@ -119,7 +119,7 @@ export class Connections {
     // A signal of its own: the connections are reset before undici closes one in the ordinary way.
     const aborting = new AbortController();
     const onAbort = (): void => {
-      if (pass?.signal.aborted === true) this.#resetPool();
+      if (pass?.signal.aborted === true) this.#resets.get(dispatcher)?.();
       aborting.abort(input.signal.reason);
     };
     if (input.signal.aborted) onAbort();
@@ -181,8 +181,7 @@ export class Connections {
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
     const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
     const { connect, reset } = createResettableConnector(given);
-    this.#resetPool = reset;
-    return new Agent({
+    const agent = new Agent({
       connect,
       connections: MAX_CONNECTIONS,
       allowH2: false,
@@ -190,6 +189,8 @@ export class Connections {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+    this.#resets.set(agent, reset);
+    return agent;
   }
 
   async #http2Connection(credentials: Credentials): Promise<Http2Connection | undefined> {

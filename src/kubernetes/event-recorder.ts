@@ -231,10 +231,8 @@ export class EventRecorder {
   #drop(series: Series, reason: string): void {
     this.#dropped += 1;
     const { regarding, reason: eventReason } = series.input;
-    this.#options.logger.warn(
-      { object: `${regarding.kind} ${regarding.namespace ?? ''}/${regarding.name}`, event: eventReason, reason },
-      'event dropped',
-    );
+    const object = regarding.namespace === undefined ? regarding.name : `${regarding.namespace}/${regarding.name}`;
+    this.#options.logger.warn({ kind: regarding.kind, object, event: eventReason, reason }, 'event dropped');
   }
 }
 

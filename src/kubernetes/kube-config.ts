@@ -41,12 +41,13 @@ const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 /**
  * The namespace of the pod that this runs in, as its ServiceAccount's volume names it; undefined where the API server is
  * named by a kubeconfig: that may be another cluster's.
+ * @param file that volume's
  * @throws Error when the file cannot be read
  */
-export async function ownNamespace(kubeConfig: KubeConfig): Promise<string | undefined> {
+export async function ownNamespace(kubeConfig: KubeConfig, file = NAMESPACE_FILE): Promise<string | undefined> {
   if (clusterOf(kubeConfig).context !== 'in-cluster') return undefined;
   try {
-    return (await readFile(NAMESPACE_FILE, 'utf8')).trim();
+    return (await readFile(file, 'utf8')).trim();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`the pod's own namespace cannot be read (${why}): give --lease-namespace`, { cause });

@@ -93,17 +93,29 @@ export class LeaderElector {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const validUntil = await this.#acquire();
-      if (validUntil === undefined) return;
-      const { fence, logger } = this.#options;
-      const term = fence.begin(validUntil);
-      logger.info(this.#fields(), 'this replica leads');
-      this.#options.onLeading(term);
-      await this.#keep(term);
-      if (!term.aborted) return;
-      logger.warn({ ...this.#fields(), holder: this.holder }, 'this replica leads no more; it stands by');
-      await this.#options.onLost();
+      try {
+        await this.#lead();
+      } catch (error) {
+        // What is told of leadership must not throw. The writes end at any rate, and leadership is sought again.
+        this.#options.logger.error({ ...this.#fields(), err: error }, 'this replica could not begin or end to lead');
+        this.#options.fence.end();
+        await pause(this.#timing.retryPeriodMs, this.#stop.signal);
+      }
     }
+  }
+
+  /** One term: until it is lost, or the election stops. */
+  async #lead(): Promise<void> {
+    const { fence, logger, onLeading, onLost } = this.#options;
+    const validUntil = await this.#acquire();
+    if (validUntil === undefined) return;
+    const term = fence.begin(validUntil);
+    logger.info(this.#fields(), 'this replica leads');
+    onLeading(term);
+    await this.#keep(term);
+    if (!term.aborted) return;
+    logger.warn({ ...this.#fields(), holder: this.holder }, 'this replica leads no more; it stands by');
+    await onLost();
   }
 
   /** @returns until when writes are allowed, monotonic milliseconds; undefined when the election stops */

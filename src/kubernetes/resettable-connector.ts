@@ -29,26 +29,29 @@ export function createResettableConnector(tls: buildConnector.BuildOptions): Res
       });
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
+      let isDone = false;
+      const done: buildConnector.Callback = (...result) => {
+        if (isDone) return;
+        isDone = true;
+        clearTimeout(timer);
+        if (result[0] === null) callback(null, result[1]);
+        else callback(result[0], null);
+      };
       const fail = (error: Error): void => {
-        clearTimeout(timer);
-        socket.off('connect', connected);
-        socket.on('error', () => {}).destroy();
-        callback(error, null);
+        socket.destroy();
+        done(error, null);
       };
-      const connected = (): void => {
-        clearTimeout(timer);
-        socket.off('error', fail);
-        if (isTls) {
-          // The socket on top tells of its errors.
-          socket.on('error', () => {});
-          upgrade({ ...target, httpSocket: socket }, callback);
-        } else callback(null, socket);
-      };
+      // Once it stands, whoever uses it listens for its errors. One that is reset before tells of no error.
+      socket.on('error', fail);
+      socket.once('close', () => fail(new Error('the connection was closed before it was established')));
+      socket.once('connect', () => {
+        if (isTls) upgrade({ ...target, httpSocket: socket }, done);
+        else done(null, socket);
+      });
       const timer = setTimeout(
         () => fail(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)),
         CONNECT_TIMEOUT_MS,
       );
-      socket.once('error', fail).once('connect', connected);
     },
     reset: () => {
       for (const socket of sockets) socket.resetAndDestroy();

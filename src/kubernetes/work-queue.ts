@@ -62,8 +62,8 @@ export class WorkQueue {
   readonly #ready: ReadyKeys;
   readonly #places: WorkPlaces;
   readonly #running = new Map<string, Promise<void>>();
-  /** Keys that were added while they ran. */
-  readonly #dirty = new Set<string>();
+  /** Keys that were added while they ran, and when. */
+  readonly #dirty = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   /** Apart from each other, so that a retry does not take the place of a later wish. */
   readonly #wishes: DelayedKeys;
@@ -102,7 +102,7 @@ export class WorkQueue {
       return;
     }
     if (this.#running.has(key)) {
-      this.#dirty.add(key);
+      if (!this.#dirty.has(key)) this.#dirty.set(key, this.#clock.now());
       return;
     }
     const place = this.#ready.add(key, this.#clock.now());
@@ -161,8 +161,10 @@ export class WorkQueue {
     this.#clock.clearTimeout(timer);
     this.#running.delete(key);
     this.#places.leave(place);
-    if (this.#dirty.delete(key)) {
-      this.add(key);
+    const dirtyAt = this.#dirty.get(key);
+    if (dirtyAt !== undefined && !this.#stop.signal.aborted) {
+      this.#dirty.delete(key);
+      this.#ready.add(key, dirtyAt);
     }
     this.#fill();
     this.#options.onResult?.(result);

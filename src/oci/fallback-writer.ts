@@ -30,7 +30,7 @@ const writers = new Map<string, Promise<void>>();
  * A tag is a register that is read and written, not compared and swapped: of two writers that read the same index, the
  * second to write takes back what the first wrote. So:
  *
- * 1. In this process one writes an index at a time.
+ * 1. In this process one writes an index at a time, whatever names lead to it.
  * 2. A write carries If-Match with the ETag that was read, or If-None-Match. Registries that heed it refuse the second
  *    writer (412), who reads again: with them nothing is ever lost. Most take no notice.
  * 3. A write is sent once. After a fault the tag is read again, so that no attempt writes what is old by then.
@@ -59,7 +59,7 @@ export async function changeFallbackIndex(
   change: IndexChange,
   signal: AbortSignal,
 ): Promise<void> {
-  const name = `${repositoryName(reference)}:${fallbackTag(subjectDigest)}`;
+  const name = `${repositoryName(client.locate(reference))}:${fallbackTag(subjectDigest)}`;
   const before = writers.get(name) ?? Promise.resolve();
   const own = before.then(() => new IndexWriter(client, reference, subjectDigest, change, signal).write());
   // Whoever waits behind this one does not fail with it: the failure is told below.

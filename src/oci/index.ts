@@ -7,7 +7,7 @@ export {
   candidatesOf,
   chainCredentials,
 } from './credentials.ts';
-export { digestOf } from './digest.ts';
+export { checkContent, digestOf } from './digest.ts';
 export { type DockerConfigForm, dockerConfigCredentials, loginCredentials } from './docker-config.ts';
 export { isContentFault, isGone, OciError, type OciErrorCode } from './error.ts';
 export {
@@ -17,6 +17,8 @@ export {
   type PlatformManifest,
   platformManifests,
 } from './image-index.ts';
+export { parseDescriptor } from './index-entries.ts';
+export { type ContentCache, withContent } from './kept-content.ts';
 export { OciLayout } from './layout.ts';
 export { type Mirror, Mirrors, NO_MIRRORS } from './mirrors.ts';
 export { formatReference, isDigest, parseReference, type Reference, repositoryName } from './reference.ts';

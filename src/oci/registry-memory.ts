@@ -14,10 +14,15 @@ const LACKING_MS = 24 * 60 * 60_000;
  * same CAs, for a registry's word on where its tokens are to be had is believed by all of them.
  */
 export class RegistryMemory {
-  readonly tokens = new TokenStore();
+  readonly tokens: TokenStore;
   readonly #challenges = new Map<string, Challenge>();
   /** Registries without the Referrers API, until when that is believed, by performance.now(). */
   readonly #lacking = new Map<string, number>();
+
+  /** @param onTokenLookup told whether a token was there, of each that was asked for */
+  constructor(onTokenLookup?: (isHit: boolean) => void) {
+    this.tokens = new TokenStore(onTokenLookup);
+  }
 
   /** What a registry asked for last; undefined while it asked for nothing. */
   challengeOf(registry: string): Challenge | undefined {

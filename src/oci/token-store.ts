@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { untilAborted } from '../transport/index.ts';
 import { authorizationOf, type Credentials, fingerprintOf } from './credentials.ts';
 import { OciError } from './error.ts';
 import { type HttpAnswer, statusError } from './http.ts';
@@ -48,6 +49,12 @@ const CLIENT_ID = 'sealwatch';
 export class TokenStore {
   readonly #tokens = new Map<string, Token>();
   readonly #flights = new Map<string, Promise<Token>>();
+  readonly #onLookup: (isHit: boolean) => void;
+
+  /** @param onLookup told whether a token was there, of each that was asked for */
+  constructor(onLookup: (isHit: boolean) => void = () => undefined) {
+    this.#onLookup = onLookup;
+  }
 
   /**
    * @param refused the header that the registry did not take any more; another that came meanwhile will do
@@ -62,8 +69,9 @@ export class TokenStore {
   ): Promise<Authorization> {
     const key = keyOf(request);
     const kept = this.#tokens.get(key);
-    if (kept !== undefined && kept.header !== refused && kept.expiresAt > performance.now())
-      return { header: kept.header, kept: true };
+    const isUsable = kept !== undefined && kept.header !== refused && kept.expiresAt > performance.now();
+    this.#onLookup(isUsable);
+    if (isUsable) return { header: kept.header, kept: true };
     let flight = this.#flights.get(key);
     if (flight === undefined) {
       flight = this.#fetch(key, request, send).finally(() => this.#flights.delete(key));
@@ -100,16 +108,11 @@ export class TokenStore {
 
 /** The flight is everybody's: it goes on for the others when one does not wait any longer. */
 async function unlessAborted<T>(flight: Promise<T>, signal: AbortSignal, { registry }: TokenRequest): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void =>
-    reject(new OciError('Timeout', `token for ${registry}: no complete answer in time`, { cause: signal.reason }));
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
   try {
-    return await Promise.race([flight, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    flight.catch(() => undefined);
+    return await untilAborted(flight, signal);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new OciError('Timeout', `token for ${registry}: no complete answer in time`, { cause: error });
   }
 }
 

@@ -13,6 +13,12 @@ export interface HttpFetchOptions {
   /** Holds the address rule (notary.md H7): one of `createDispatcher`. */
   readonly dispatcher: Dispatcher;
   readonly userAgent: string;
+  /** Told of every exchange. */
+  readonly onRequest?: (exchange: {
+    readonly host: string;
+    readonly outcome: 'success' | 'aborted' | FetchError['code'];
+    readonly durationMs: number;
+  }) => void;
 }
 
 const MAX_HOST = 100;
@@ -25,13 +31,22 @@ const MAX_HOST = 100;
 export function createHttpFetch(options: HttpFetchOptions): Fetch {
   return async (wanted, signal) => {
     const url = addressOf(wanted);
+    const started = performance.now();
+    let outcome: 'success' | 'aborted' | FetchError['code'] = 'aborted';
     try {
-      return await withDeadline(wanted.timeoutMs, signal, (deadline) =>
+      const answer = await withDeadline(wanted.timeoutMs, signal, (deadline) =>
         exchange(options, wanted, url, deadline.signal),
       );
+      outcome = 'success';
+      return answer;
     } catch (error) {
       signal.throwIfAborted();
-      throw fetchError(error, url.host, wanted);
+      const fault = fetchError(error, url.host, wanted);
+      outcome = fault.code;
+      throw fault;
+    } finally {
+      const host = printable(url.host, MAX_HOST);
+      options.onRequest?.({ host, outcome, durationMs: performance.now() - started });
     }
   };
 }

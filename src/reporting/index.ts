@@ -1,4 +1,13 @@
-export { Metrics, type Observed, type PodReport } from './metrics.ts';
+export {
+  createLogger,
+  imageFields,
+  LOG_LEVELS,
+  type LoggedImage,
+  type LoggedObject,
+  type LogLevel,
+  setLogLevel,
+} from './log.ts';
+export { type CacheName, type DefinedMetric, Metrics, type Observed, type PodReport } from './metrics/index.ts';
 export { type PodConditionDecision, podCondition } from './pod-condition.ts';
 export {
   containerSentence,

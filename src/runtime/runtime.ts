@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import type { KubernetesObject } from '../api/object.ts';
+import { IMAGE_SIGNATURE_REQUESTS, PODS, type ResourceType, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
+import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import { createSignerPlugin } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import { createCertificateServices } from '../controllers/certificate-services.ts';
@@ -26,11 +27,13 @@ import {
 
 import { createRevocationChecker, createTimestampVerifier, createVerificationCache } from '../notary/index.ts';
 import { chainCredentials } from '../oci/index.ts';
-import type { Metrics } from '../reporting/index.ts';
-import { NotLeaderError } from '../transport/index.ts';
+import { imageFields, type LoggedImage, type LoggedObject, type Metrics } from '../reporting/index.ts';
 import {
+  affectedByPolicies,
+  affectedByStores,
   createPolicySet,
   ImageVerifier,
+  type IsAffected,
   type PolicySet,
   RevocationSweep,
   referenceOf,
@@ -40,10 +43,11 @@ import {
 } from '../verification/index.ts';
 import { USER_AGENT } from '../version.ts';
 import { namespaceOfKey, WorkloadIndex } from '../workloads/index.ts';
-import { imagesByPod, imagesOfPod, isMovedBy, registryOf } from './images.ts';
+import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
+import type { Observation } from './observation.ts';
 import { isWorthAReconcile } from './projections.ts';
 import type { Services } from './services.ts';
-import { settled, until } from './start-order.ts';
+import { firstPass, settled, until } from './start-order.ts';
 import { queueAll, type WatchedResources } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
@@ -55,6 +59,7 @@ export interface RuntimeOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly client: KubernetesClient;
   readonly status: StatusWriter;
   readonly services: Services;
@@ -77,12 +82,12 @@ export interface Runtime {
  * of registries and AWS, outlive it, and the next one begins with nothing but them.
  */
 export function createRuntime(options: RuntimeOptions): Runtime {
-  const { config, logger, metrics, client, status, services, watched } = options;
+  const { config, logger, metrics, observation, client, status, services, watched } = options;
   const clock = systemClock;
   const events = new EventRecorder({ client, logger, instance: hostname() });
   const context: ControllerContext = { client, status, events, logger, clock };
 
-  const { settings, signerService, registries } = services;
+  const { settings, signerService, registries, verdictCache } = services;
 
   const verdicts = new VerdictStore();
   const trustStores = new TrustStoreSet();
@@ -102,8 +107,12 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       }
     },
     onChecked: (result) => metrics.revocationCheck(result),
+    onLookup: (isHit) => metrics.cacheLookup('revocation-status', isHit),
   });
-  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger);
+  const { checkChainRevocation, timestampRequester } = createCertificateServices(config, logger, {
+    onRequest: observation.certificateServiceRequest,
+    onLookup: (isHit) => metrics.cacheLookup('revocation-answer', isHit),
+  });
   const cache = createVerificationCache();
   const verifier = new ImageVerifier({
     policies: () => policySet,
@@ -116,10 +125,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     maxSignatures: config.maxSignatures,
     keptListMaxAgeMs: 2 * config.verifyIntervalMs,
     signatureCacheBytes: config.signatureCacheBytes,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
+    onLookup: (cache, isHit) => metrics.cacheLookup(cache, isHit),
+    around: (key, run) => observation.verification(key, run),
   });
+  verdicts.onUpdate((key, verdict) => verifier.keep(key, verdict));
 
   const queue = (
     name: string,
+    about: (key: string) => LoggedObject | LoggedImage,
     reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>,
     groups: Pick<WorkQueueOptions, 'laneOf' | 'tenantOf'> = {},
   ): WorkQueue =>
@@ -128,12 +142,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       concurrency: config.concurrency,
       baseDelayMs: 500,
       maxDelayMs: 5 * 60_000,
-      reconcile,
-      onResult: ({ key, error, durationMs }) => {
-        metrics.reconciled(name, error === undefined ? 'success' : 'error', durationMs);
-        if (error !== undefined && !options.signal.aborted && !(error instanceof NotLeaderError))
-          logger.error({ err: error, controller: name, object: key }, 'reconcile failed; it is tried again');
-      },
+      reconcile: (key, signal) => observation.reconcile(name, about(key), () => reconcile(key, signal)),
+      onResult: (result) => observation.reconciled(name, about(result.key), result, options.signal.aborted),
     });
 
   const onlyWhatMatters = <T extends KubernetesObject>(to: () => WorkQueue, also?: () => void): OnChange<T> => {
@@ -152,9 +162,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     if (statement === undefined) return;
     policyQueue.addAfter(statement.slice(0, statement.lastIndexOf('/')), COUNTS_DELAY_MS);
   };
-  const reevaluateAll = (): void => {
-    for (const key of workloads.images()) imageQueue.add(key);
-    for (const key of requests.keys()) requestQueue.add(key);
+  /** A verdict depends on its statement and the stores that this names; what they have in common with others stands. */
+  const reevaluate = (isAffected: IsAffected, stores: ReadonlySet<string> = new Set()): void => {
+    for (const key of workloads.images()) if (isImageAffected(key, isAffected)) imageQueue.add(key);
+    for (const [key, request] of requests) if (isRequestAffected(request, isAffected, stores)) requestQueue.add(key);
     for (const key of policies.keys()) policyQueue.addAfter(key, COUNTS_DELAY_MS);
   };
 
@@ -177,9 +188,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
           () => {
             // The index is not changed yet while it tells: read it once the handler is done.
             queueMicrotask(() => {
-              policySet = createPolicySet(policies.values(), policySet);
+              const before = policySet;
+              policySet = createPolicySet(policies.values(), before);
               queueAll(policies, policyQueue);
-              reevaluateAll();
+              reevaluate(affectedByPolicies(before, policySet));
             });
           },
         ),
@@ -207,7 +219,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     stores,
     inForce: trustStores,
     refreshMs: config.trustStoreRefreshMs,
-    onChange: reevaluateAll,
+    onChange: () => {
+      const changed = trustStores.takeChanged();
+      reevaluate(affectedByStores(policySet, changed), changed);
+    },
   });
   const policyController = new TrustPolicyController({
     context,
@@ -217,6 +232,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     verdicts,
     imagesByPod: () => imagesByPod(pods, workloads),
     storesLoaded: () => watched.stores.reflectors.every(({ hasSynced }) => hasSynced) && storesSettled(),
+    countsComplete: firstPass(watched.pods.reflectors, workloads, verdicts),
   });
   const requestController = new ImageSignatureRequestController({
     context,
@@ -265,7 +281,6 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       pullCredentials.forget(key);
       countAnew(verdict?.statement);
     },
-    onVerified: (evaluation, durationMs) => metrics.verified(evaluation.verdict, durationMs),
   });
   const podController = new PodController({
     context,
@@ -276,19 +291,24 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     metrics,
   });
 
-  const storeQueue = queue('trust-store', (key, signal) => storeController.reconcile(key, signal));
-  const policyQueue = queue('trust-policy', (key) => policyController.reconcile(key));
+  const storeQueue = queue('trust-store', objectsOf(TRUST_STORES), (key, signal) =>
+    storeController.reconcile(key, signal),
+  );
+  const policyQueue = queue('trust-policy', objectsOf(TRUST_POLICIES), (key) => policyController.reconcile(key));
   const requestQueue = queue(
     'image-signature-request',
+    objectsOf(IMAGE_SIGNATURE_REQUESTS),
     (key, signal) => requestController.reconcile(key, signal),
     // Most requests name images of one registry.
     { laneOf: (key) => registryOf(requests.get(key)?.spec.images[0]), tenantOf: namespaceOfKey },
   );
-  const imageQueue = queue('image', (key, signal) => imageController.reconcile(key, signal), {
+  const imageQueue = queue('image', imageFields, (key, signal) => imageController.reconcile(key, signal), {
     laneOf: (key) => referenceOf(key).registry,
     tenantOf: (key) => workloads.namespaceOf(key),
   });
-  const podQueue = queue('pod', (key, signal) => podController.reconcile(key, signal), { tenantOf: namespaceOfKey });
+  const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal), {
+    tenantOf: namespaceOfKey,
+  });
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,
@@ -302,9 +322,11 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     for (const pod of workloads.podsOf(key)) podQueue.add(pod);
     countAnew(now.statement);
     countAnew(before?.statement);
+    observation.verdictChanged(key, now, before);
   });
   metrics.observe({
-    queueDepths: () => Object.entries(queues).map(([name, { depth }]) => ({ queue: name, depth })),
+    queues: () =>
+      Object.entries(queues).map(([name, { depth, running, delayed }]) => ({ queue: name, depth, running, delayed })),
     sweepLagMs: () => sweep.lagMs(),
     eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
@@ -352,4 +374,9 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       return stopped;
     },
   };
+}
+
+/** What a line about a key of a resource's queue says. */
+function objectsOf({ plural }: ResourceType): (key: ObjectKey) => LoggedObject {
+  return (key) => ({ resource: plural, object: key });
 }

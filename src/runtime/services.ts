@@ -3,9 +3,11 @@ import { type AwsOptions, ecrCredentials, SignerService } from '../aws/index.ts'
 import type { Config } from '../config.ts';
 import type { RegistryClients } from '../controllers/registry-access.ts';
 import { createRegistryClients } from '../controllers/registry-clients.ts';
-import type { Metrics } from '../reporting/index.ts';
+import { type Metrics, setLogLevel } from '../reporting/index.ts';
 import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../settings/index.ts';
 import type { WriteFence } from '../transport/index.ts';
+import { type CacheRead, openVerdictCache, systemClock, type VerdictCache } from '../verification/index.ts';
+import type { Observation } from './observation.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
@@ -14,6 +16,8 @@ export interface Services {
   readonly onSettings: (tell: ((now: Settings, before: Settings) => void) | undefined) => void;
   readonly signerService: SignerService;
   readonly registries: RegistryClients;
+  /** Absent: nothing outlives a restart. */
+  readonly verdictCache?: VerdictCache;
   readonly close: () => Promise<void>;
 }
 
@@ -21,10 +25,11 @@ export interface Services {
 export async function createServices(options: {
   readonly config: Config;
   readonly metrics: Metrics;
+  readonly observation: Observation;
   readonly logger: Logger;
   readonly fence: WriteFence;
 }): Promise<Services> {
-  const { config, metrics, logger, fence } = options;
+  const { config, metrics, observation, logger, fence } = options;
   const settings = new WatchedFile({
     path: config.configFile,
     fallback: NO_SETTINGS,
@@ -33,11 +38,17 @@ export async function createServices(options: {
   });
   await settings.load();
   let tell: ((now: Settings, before: Settings) => void) | undefined;
-  settings.start((now, before) => tell?.(now, before), logger);
+  // A standby's log is looked into as well.
+  const applyLogLevel = (): void => setLogLevel(logger, settings.current().logLevel ?? config.logLevel);
+  applyLogLevel();
+  settings.start((now, before) => {
+    applyLogLevel();
+    tell?.(now, before);
+  }, logger);
   const aws: AwsOptions = {
     ...(config.stsEndpoint === undefined ? {} : { stsEndpoint: config.stsEndpoint }),
     requestTimeoutMs: config.requestTimeoutMs,
-    onRequest: (request) => metrics.awsRequest(request.service, request.operation, request.result),
+    onRequest: observation.awsRequest,
   };
   const signerService = new SignerService({
     ...aws,
@@ -51,12 +62,19 @@ export async function createServices(options: {
   });
   const registries = await createRegistryClients({
     config,
-    metrics,
+    onRequest: observation.registryRequest,
+    onTokenLookup: (isHit) => metrics.cacheLookup('token', isHit),
     logger,
     ecr,
     mirrors: () => settings.current().mirrors,
     fence,
   });
+  const { verdictCacheDir: folder } = config;
+  const onFault = (err: unknown): void =>
+    logger.warn({ err, folder }, 'the verdict cache on disk cannot be used; going on without what it cannot keep');
+  const onRead = (result: CacheRead): void => metrics.verdictCacheRead(result);
+  const verdictCache =
+    folder === undefined ? undefined : openVerdictCache({ folder, clock: systemClock, onFault, onRead });
 
   return {
     settings,
@@ -65,8 +83,10 @@ export async function createServices(options: {
     },
     signerService,
     registries,
+    ...(verdictCache === undefined ? {} : { verdictCache }),
     close: async () => {
       settings.stop();
+      await verdictCache?.flush();
       signerService.close();
       ecr.close();
       await registries.close();

@@ -36,10 +36,11 @@ export class DispatcherPool {
 
   /**
    * What requests go through that trust some CAs beside the system's.
-   * @param cas PEM texts, asked for at each request: new CAs hold from the next request on, on connections of their own
+   * @param cas PEM texts for a host, asked for at each request: new CAs hold from the next request on, on connections of
+   * their own
    */
-  trusting(cas: () => readonly string[]): Dispatcher {
-    return new Delegating(() => this.#use(cas().join('\n')));
+  trusting(cas: (hostname: string) => readonly string[]): Dispatcher {
+    return new Delegating((hostname) => this.#use(cas(hostname).join('\n')));
   }
 
   /** Closes all, once their requests have ended. */
@@ -82,15 +83,15 @@ export class DispatcherPool {
 
 /** Sends each request through the dispatcher that holds now. */
 class Delegating extends Dispatcher {
-  readonly #current: () => Dispatcher;
+  readonly #current: (hostname: string) => Dispatcher;
 
-  constructor(current: () => Dispatcher) {
+  constructor(current: (hostname: string) => Dispatcher) {
     super();
     this.#current = current;
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return this.#current().dispatch(options, handler);
+    return this.#current(new URL(String(options.origin)).hostname).dispatch(options, handler);
   }
 }
 

@@ -5,6 +5,7 @@ export { checkCABundle, DispatcherPool } from './dispatcher-pool.ts';
 export { HostBusyError, HostLimiter, type HostLimiterOptions, type TurnPriority } from './host-limiter.ts';
 export { printable } from './printable.ts';
 export { readBounded, TooLargeError } from './read-bounded.ts';
+export { untilAborted } from './until-aborted.ts';
 export {
   ALWAYS_OPEN,
   fencedBody,

@@ -1,3 +1,4 @@
+import type { ImageVerdict } from '../api/image-verdict.ts';
 import type { Cause, CauseReason, VerdictType } from '../api/verdict.ts';
 import type { CheckResult, CheckType, Descriptor, SignatureOutcome, SignatureVerdict } from '../notary/index.ts';
 import type { OciError } from '../oci/index.ts';
@@ -36,8 +37,12 @@ export interface ImageEvaluation {
   readonly evaluatedAt: Date;
   /** When it was begun, by performance.now(): of two on one image, what began earlier may have seen older policies. */
   readonly startedAt?: number;
-  /** When time alone changes this verdict. */
+  /** When time alone changes this verdict, or the registry is to be asked again. */
   readonly changesAt?: Date;
+  /** Why the registry could not be asked: the signatures are those that it listed before the restart. */
+  readonly standsInFor?: OciError;
+  /** What was told of the image before the restart: it decides nothing. */
+  readonly toldBefore?: ImageVerdict;
   /** Expiry of the signature that passed. */
   readonly expiresAt?: Date;
 }

@@ -1,16 +1,18 @@
-import { type Descriptor, LEVELS, type Statement } from '../notary/index.ts';
-import { isPlatformManifest, OciError, repositoryName } from '../oci/index.ts';
+import type { ImageVerdict } from '../api/image-verdict.ts';
+import { LEVELS, type Statement } from '../notary/index.ts';
+import { isPlatformManifest, OciError, repositoryName, withContent } from '../oci/index.ts';
 import { withDeadline } from '../transport/index.ts';
-import { CoveringIndexes, indexReferences } from './covering-indexes.ts';
+import type { StoredVerdict } from './cache-records.ts';
 import {
   changesAt,
   combine,
   type EvaluatedSignature,
   type ImageEvaluation,
+  isRegistryCause,
   registryCause,
-  shortDigest,
 } from './evaluation.ts';
-import { type ImageKey, imageKey, referenceOf } from './image.ts';
+import { type ImageKey, imageKey } from './image.ts';
+import { type Coverage, IndexCoverage, NOT_ASKED, older, withCoverage } from './index-coverage.ts';
 import type { InvalidClaim, PolicySet, PolicyStatement } from './policy-set.ts';
 import {
   type JudgeRequest,
@@ -19,14 +21,22 @@ import {
   SignatureJudge,
   type SignatureJudgeOptions,
 } from './signature-judge.ts';
+import { ToldVerdicts } from './told-verdicts.ts';
+import { Turns } from './turns.ts';
 
 /** For one image, with all its signatures. What was not judged by then is Unknown (faults.md 34). */
 export const MAX_VERIFY_MS = 2 * 60_000;
+/** How long a verification of the same image that is under way is waited for. */
+const MAX_WAIT_MS = 10_000;
+/** While a list of before the restart stands in, its registry is asked again this soon. */
+const ASK_AGAIN_MS = 60_000;
 
 export interface ImageVerifierOptions extends SignatureJudgeOptions {
   readonly policies: () => PolicySet;
   /** For one verification with all its requests, milliseconds, at most MAX_VERIFY_MS; the default too. */
   readonly timeoutMs?: number;
+  /** Runs each verification: for what is told of them. */
+  readonly around?: (key: ImageKey, run: () => Promise<ImageEvaluation>) => Promise<ImageEvaluation>;
 }
 
 export interface VerifyRequest extends JudgeRequest {
@@ -41,11 +51,16 @@ export interface VerifyRequest extends JudgeRequest {
 export class ImageVerifier {
   readonly #options: ImageVerifierOptions;
   readonly #judge: SignatureJudge;
-  readonly #indexes = new CoveringIndexes();
+  readonly #coverage: IndexCoverage;
+  readonly #turns: Turns;
+  readonly #told: ToldVerdicts;
 
   constructor(options: ImageVerifierOptions) {
     this.#options = options;
     this.#judge = new SignatureJudge(options);
+    this.#coverage = new IndexCoverage(this.#judge);
+    this.#turns = new Turns(Math.min(MAX_WAIT_MS, (options.timeoutMs ?? MAX_VERIFY_MS) / 4));
+    this.#told = new ToldVerdicts(options.verdictCache);
   }
 
   /** When the registry last listed the signatures of an image; undefined when never. */
@@ -55,29 +70,56 @@ export class ImageVerifier {
 
   /** Forgets an image that nothing runs or requests any more. */
   forget(key: ImageKey): void {
-    for (const index of this.#indexes.of(key)) this.#forgetIndex(key, index);
-    this.#indexes.forget(key);
+    this.#coverage.forget(key);
     this.#judge.forget(key);
+    this.#told.forget(key);
   }
 
-  /** Where something else needs the list of an index too, it is read once more. */
-  #forgetIndex(key: ImageKey, { digest }: Descriptor): void {
-    this.#judge.forget(imageKey(repositoryName(referenceOf(key)), digest));
+  /** Keeps on disk what is told of an image, for the time after a restart. */
+  keep(key: ImageKey, verdict: ImageVerdict): void {
+    this.#told.keep(key, verdict, this.#coverage.indexesOf(key), this.#judge.listedAt(key));
   }
 
   /**
    * The verdict on one image. A fault of the infrastructure is an Unknown verdict with its cause; only a bug rejects.
    * It ends in time whatever the registry does: one that drips a hundred signatures must not hold up other images.
+   *
+   * Of several verifications of one image at once the later ones take what the first one fetched; each is judged for
+   * itself, by what holds when its turn comes. Its list will do where the image is Trusted by it. Otherwise a signature
+   * may have come since it was asked for; and who signs must see what was pushed last.
    */
   verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
-    const startedAt = performance.now();
-    return withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => ({
-      ...(await this.#verify(request, deadline.signal)),
-      startedAt,
-    }));
+    const key = imageKey(repositoryName(request.reference), request.reference.digest);
+    const run = (): Promise<ImageEvaluation> =>
+      withDeadline(this.#options.timeoutMs ?? MAX_VERIFY_MS, signal, async (deadline) => {
+        const turn = await this.#turns.take(key, deadline.signal);
+        try {
+          const told = await this.#told.before(key);
+          const startedAt = performance.now();
+          const isTold = told !== undefined && isRegistryCause(told.verdict.cause);
+          const asked = this.#withCache({ ...request, storedMayStandIn: !isTold });
+          const isShared = request.exhaustive !== true && this.#judge.wasAskedSince(key, turn.waitedSince);
+          let found = await this.#verify(isShared ? { ...asked, list: 'kept' } : asked, told, deadline.signal);
+          if (isShared && request.list === 'registry' && found.verdict !== 'Trusted')
+            found = await this.#verify(asked, told, deadline.signal);
+          return { ...found, ...(told === undefined ? {} : { toldBefore: told.verdict }), startedAt };
+        } finally {
+          turn.end();
+        }
+      });
+    return this.#options.around?.(key, run) ?? run();
   }
 
-  async #verify(request: VerifyRequest, signal: AbortSignal): Promise<ImageEvaluation> {
+  #withCache<T extends JudgeRequest>(request: T): T {
+    const { verdictCache } = this.#options;
+    return verdictCache === undefined ? request : { ...request, client: withContent(request.client, verdictCache) };
+  }
+
+  async #verify(
+    request: VerifyRequest,
+    told: StoredVerdict | undefined,
+    signal: AbortSignal,
+  ): Promise<ImageEvaluation> {
     const repository = repositoryName(request.reference);
     const statement = this.#options.policies().select(repository);
     const base = { repository, evaluatedAt: this.#options.clock(), signatures: [], truncated: false };
@@ -97,7 +139,7 @@ export class ImageVerifier {
     const coverage =
       own.some(passes) || !isPlatformManifest(list.subject)
         ? NOT_ASKED
-        : await this.#coverage(request, statement, list.subject, signal);
+        : await this.#coverage.find(request, statement, list.subject, told?.indexes ?? [], signal);
     return this.#conclude(repository, statement, list, own, coverage);
   }
 
@@ -135,54 +177,6 @@ export class ImageVerifier {
     }
   }
 
-  /**
-   * The signatures of the indexes that list an image: those known, and only where none of their signatures passes, those
-   * that the references under which it was asked for name now (notary.md A9).
-   */
-  async #coverage(
-    request: VerifyRequest,
-    statement: PolicyStatement,
-    image: Descriptor,
-    signal: AbortSignal,
-  ): Promise<Coverage> {
-    const { client, reference } = request;
-    const key = imageKey(repositoryName(reference), reference.digest);
-    const signatures: EvaluatedSignature[] = [];
-    const judged = new Set<string>();
-    let [truncated, fault]: [boolean, OciError | undefined] = [false, undefined];
-    const judgeKnown = async (): Promise<void> => {
-      for (const index of this.#indexes.of(key)) {
-        if (signatures.some(passes) || judged.has(index.digest)) continue;
-        judged.add(index.digest);
-        try {
-          const named = { ...reference, digest: index.digest };
-          const own = { ...request, exhaustive: false };
-          const { list, signatures: ofIndex } = await this.#judge.listAndJudge(own, statement, named, index, signal);
-          truncated ||= list.truncated;
-          signatures.push(...ofIndex.map((signature) => ({ ...signature, index: index.digest })));
-        } catch (error) {
-          if (!(error instanceof OciError)) throw error;
-          fault ??= error;
-        }
-      }
-    };
-    await judgeKnown();
-    const references = indexReferences(key, request.namedAs?.() ?? []);
-    if (!signatures.some(passes) && (request.list === 'registry' || !this.#indexes.hasAsked(key, references))) {
-      const before = this.#indexes.of(key);
-      fault = (await this.#indexes.ask(client, key, image, references, signal)) ?? fault;
-      const now = new Set(this.#indexes.of(key));
-      for (const dropped of before) if (!now.has(dropped)) this.#forgetIndex(key, dropped);
-      await judgeKnown();
-    }
-    const bare = [...judged].filter((digest) => !signatures.some(({ index }) => index === digest));
-    const notes = [
-      ...bare.map((digest) => `its index ${shortDigest(digest)} has none either`),
-      ...(judged.size === 0 ? this.#indexes.misses(key) : []),
-    ];
-    return { signatures, truncated, notes, ...(fault === undefined ? {} : { fault }) };
-  }
-
   #conclude(
     repository: string,
     statement: PolicyStatement,
@@ -193,8 +187,12 @@ export class ImageVerifier {
     const signatures = [...own, ...coverage.signatures];
     const truncated = list.truncated || coverage.truncated;
     const combined = combine(signatures, { truncated, max: this.#options.maxSignatures });
-    const { verdict, cause, decidedBy } = withCoverage(combined, coverage);
-    const next = changesAt(verdict === 'Trusted' && decidedBy !== undefined ? [decidedBy] : signatures);
+    const standsIn = older(coverage.standsIn, list);
+    const { verdict, cause, decidedBy } = withAge(withCoverage(combined, coverage), standsIn);
+    const changes = changesAt(verdict === 'Trusted' && decidedBy !== undefined ? [decidedBy] : signatures);
+    const now = this.#options.clock();
+    const askAgainAt = standsIn === undefined ? undefined : new Date(now.getTime() + ASK_AGAIN_MS);
+    const next = changes === undefined || (askAgainAt !== undefined && askAgainAt < changes) ? askAgainAt : changes;
     const expiresAt = decidedBy?.kind === 'evaluated' ? decidedBy.outcome.envelope?.expiry : undefined;
     return {
       repository,
@@ -205,37 +203,23 @@ export class ImageVerifier {
       ...(decidedBy?.index === undefined ? {} : { coveredBy: { digest: decidedBy.index } }),
       signatures,
       truncated: list.truncated,
-      evaluatedAt: this.#options.clock(),
+      // As old as the list that it is made from.
+      evaluatedAt: standsIn === undefined ? now : new Date(standsIn.listedAt),
+      ...(standsIn?.standsInFor === undefined ? {} : { standsInFor: standsIn.standsInFor }),
       ...(next === undefined ? {} : { changesAt: next }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
     };
   }
 }
 
-/** What the indexes that list an image give beside its own signatures. */
-interface Coverage {
-  readonly signatures: readonly EvaluatedSignature[];
-  readonly truncated: boolean;
-  /** Why no index covers the image: sentences. */
-  readonly notes: readonly string[];
-  /** It is not known whether an index covers the image. */
-  readonly fault?: OciError;
-}
-
-const NOT_ASKED: Coverage = { signatures: [], truncated: false, notes: [] };
-
-/** Says of an image that fails why no index covers it; and that it is Unknown where that could not be found out. */
-function withCoverage(combined: ReturnType<typeof combine>, { fault, notes }: Coverage): ReturnType<typeof combine> {
-  const { verdict, cause } = combined;
-  // What was revoked stays so: a fault takes no flag back.
-  if (verdict === 'Trusted' || verdict === 'Revoked' || verdict === 'Unknown' || cause === undefined) return combined;
-  if (fault !== undefined) {
-    const { reason, message } = registryCause(fault);
-    return { verdict: 'Unknown', cause: { reason, message: `whether an index covers the image: ${message}` } };
-  }
-  return notes.length === 0
-    ? combined
-    : { ...combined, cause: { ...cause, message: [cause.message, ...notes].join('; ') } };
+/**
+ * From a list of before the restart only what its envelopes show is told. That a signature is missing, or none passes, is
+ * no longer known while the registry cannot be asked.
+ */
+function withAge(combined: ReturnType<typeof combine>, standsIn: KeptList | undefined): ReturnType<typeof combine> {
+  const isShown = combined.verdict !== 'Unsigned' && combined.verdict !== 'Untrusted';
+  if (isShown || standsIn?.standsInFor === undefined) return combined;
+  return { verdict: 'Unknown', cause: registryCause(standsIn.standsInFor) };
 }
 
 /** Checks integrity, and reports the rest: for images that no statement judges. */

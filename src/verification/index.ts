@@ -1,4 +1,5 @@
 export { type Clock, systemClock } from './clock.ts';
+export { affectedByPolicies, affectedByStores, type IsAffected } from './dependents.ts';
 export {
   causeOf,
   type EvaluatedSignature,
@@ -21,4 +22,5 @@ export { RevocationSweep, type RevocationSweepOptions } from './revocation-sweep
 export { passes } from './signature-judge.ts';
 export { type CheckSummary, type SignatureSummary, summarizeSignature } from './signature-summary.ts';
 export { TrustStoreSet } from './trust-store-set.ts';
+export { type CacheRead, openVerdictCache, type VerdictCache, type VerdictCacheOptions } from './verdict-cache.ts';
 export { imageVerdict, type VerdictListener, VerdictStore } from './verdict-store.ts';

@@ -37,6 +37,8 @@ export interface RevocationSweepOptions {
   /** A signature's answer changed, or became too old to stand for the truth: its users must be judged again. */
   readonly onChange: (users: ReadonlySet<string>) => void;
   readonly onChecked?: (result: 'good' | 'revoked' | 'unknown' | 'throttled') => void;
+  /** Told whether a fresh answer was kept, of each that a verification asked for. */
+  readonly onLookup?: (isHit: boolean) => void;
 }
 
 /**
@@ -66,8 +68,9 @@ export class RevocationSweep implements StatusSource {
     signal.throwIfAborted();
     const entry = this.#entryOf(request);
     entry.touchedAt = this.#options.clock().getTime();
-    if (entry.answer !== undefined && this.#ageOf(entry) < this.#options.intervalMs * this.#stretch)
-      return entry.answer;
+    const isFresh = entry.answer !== undefined && this.#ageOf(entry) < this.#options.intervalMs * this.#stretch;
+    this.#options.onLookup?.(isFresh);
+    if (isFresh && entry.answer !== undefined) return entry.answer;
     try {
       return await this.#ask(entry);
     } catch (error) {

@@ -13,18 +13,20 @@ import {
   isContentFault,
   listSignatures,
   OciError,
+  type OciErrorCode,
   type Reference,
   repositoryName,
   type SignatureArtifact,
   type SignatureList,
 } from '../oci/index.ts';
-import { DeadlineError } from '../transport/index.ts';
+import { DeadlineError, untilAborted } from '../transport/index.ts';
 import type { Clock } from './clock.ts';
 import { refusesOnlyUs } from './covering-indexes.ts';
 import type { EvaluatedSignature } from './evaluation.ts';
 import { type ImageKey, imageKey } from './image.ts';
 import type { PolicyStatement } from './policy-set.ts';
 import { SignatureCache } from './signature-cache.ts';
+import type { VerdictCache } from './verdict-cache.ts';
 
 export interface SignatureJudgeOptions {
   readonly findTrustStore: FindTrustStore;
@@ -40,6 +42,10 @@ export interface SignatureJudgeOptions {
   readonly keptListMaxAgeMs: number;
   /** Bytes of envelopes kept in memory. */
   readonly signatureCacheBytes: number;
+  /** What outlives a restart; default nothing. */
+  readonly verdictCache?: VerdictCache;
+  /** Told whether what was looked for was there: a list is looked for where a kept one would do. */
+  readonly onLookup?: (cache: 'signature' | 'list', isHit: boolean) => void;
 }
 
 /** How the signatures of an image are to be read. */
@@ -49,6 +55,8 @@ export interface JudgeRequest {
   readonly client: ArtifactStore;
   /** `registry`: ask which signatures there are; `kept`: ask only where nothing is kept yet. */
   readonly list: 'registry' | 'kept';
+  /** Whether a list from before the restart may stand in while the registry cannot be asked; default not. */
+  readonly storedMayStandIn?: boolean;
   /** Try every signature of the image itself, also behind one that passes. */
   readonly exhaustive?: boolean;
   readonly requiredMetadata?: Readonly<Record<string, string>>;
@@ -58,6 +66,10 @@ export interface JudgeRequest {
 export interface KeptList extends SignatureList {
   readonly subject: Descriptor;
   readonly listedAt: number;
+  /** When it was asked for, by performance.now(). */
+  readonly askedAt: number;
+  /** Why the registry could not be asked: the list is one from before the restart. */
+  readonly standsInFor?: OciError;
 }
 
 /** Real envelopes have some 10 KiB. One that is larger than this is read and judged alone, for it takes ten times that. */
@@ -86,8 +98,15 @@ export class SignatureJudge {
     return kept === undefined ? undefined : new Date(kept.listedAt);
   }
 
+  /** Whether the registry was asked for a list that is kept, and that after a moment by performance.now(). */
+  wasAskedSince(key: ImageKey, moment: number | undefined): boolean {
+    const kept = this.#lists.get(key);
+    return kept !== undefined && moment !== undefined && kept.askedAt >= moment;
+  }
+
   forget(key: ImageKey): void {
     this.#lists.delete(key);
+    this.#options.verdictCache?.forget(key);
   }
 
   /**
@@ -122,22 +141,47 @@ export class SignatureJudge {
     const { client } = request;
     const key = imageKey(repositoryName(reference), reference.digest);
     const kept = this.#lists.get(key);
-    if (kept !== undefined && request.list === 'kept' && (mayBeByTagAlone || kept.byTagAlone !== true)) return kept;
+    if (request.list === 'kept') {
+      const isEnough = kept !== undefined && (mayBeByTagAlone || kept.byTagAlone !== true);
+      this.#options.onLookup?.('list', isEnough);
+      if (isEnough) return kept;
+    }
     const now = this.#options.clock().getTime();
+    const askedAt = performance.now();
+    let subject = known ?? kept?.subject;
     try {
-      const subject = known ?? kept?.subject ?? (await client.resolve(reference, signal));
+      subject ??= await client.resolve(reference, signal);
       const options = { max: this.#options.maxSignatures, mayBeByTagAlone };
       const listed = await listSignatures(client, reference, subject, options, signal);
-      const list = { subject, ...listed, listedAt: now };
+      const list = { subject, ...listed, listedAt: now, askedAt };
       this.#lists.set(key, list);
+      this.#options.verdictCache?.writeList(key, list);
       return list;
     } catch (error) {
-      if (kept === undefined || !(error instanceof OciError)) throw error;
+      if (!(error instanceof OciError)) throw error;
+      if (kept === undefined) {
+        const mayBeStored = request.storedMayStandIn === true;
+        const stored =
+          mayBeStored && subject !== undefined ? await this.#storedList(key, subject, error, now) : undefined;
+        if (stored === undefined) throw error;
+        return stored;
+      }
       // Whoever makes do with what is kept learns nothing from a fault of the registry.
       if (request.list === 'kept') return kept;
       if (now - kept.listedAt < this.#options.keptListMaxAgeMs && refusesOnlyUs(error)) return kept;
       throw error;
     }
+  }
+
+  /**
+   * The list of before the restart, while the registry cannot be asked whether it still holds. It is not kept: the next
+   * look asks the registry again.
+   */
+  async #storedList(key: ImageKey, subject: Descriptor, fault: OciError, now: number): Promise<KeptList | undefined> {
+    if (!isPassing(fault)) return undefined;
+    const stored = await this.#options.verdictCache?.readList(key);
+    if (stored === undefined || now - stored.listedAt >= this.#options.keptListMaxAgeMs) return undefined;
+    return { subject, ...stored, askedAt: Number.NEGATIVE_INFINITY, standsInFor: fault };
   }
 
   /** Judges the listed signatures in their order, up to the first that passes unless all are asked for. */
@@ -198,18 +242,12 @@ export class SignatureJudge {
     const before = this.#large;
     const own = Promise.withResolvers<void>();
     this.#large = before.then(() => own.promise);
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      signal.throwIfAborted();
-      await Promise.race([before, aborted.promise]);
+      await untilAborted(before, signal);
       return own.resolve;
     } catch (error) {
       own.resolve();
       throw error;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -245,6 +283,7 @@ export class SignatureJudge {
   ): Promise<SignatureArtifact> {
     const repository = repositoryName(request.reference);
     const kept = this.#signatures.get(repository, signature.digest);
+    this.#options.onLookup?.('signature', kept !== undefined);
     if (kept !== undefined) {
       await beforeEnvelope(kept.envelope.byteLength);
       return kept;
@@ -255,6 +294,13 @@ export class SignatureJudge {
     return artifact;
   }
 }
+
+/** Whether a fault says nothing of the image: whoever asks later, or with other credentials, may be answered. */
+function isPassing(fault: OciError): boolean {
+  return refusesOnlyUs(fault) || OUT_OF_REACH.has(fault.code);
+}
+
+const OUT_OF_REACH: ReadonlySet<OciErrorCode> = new Set(['Unreachable', 'Timeout', 'ServerError']);
 
 /** The outcome alone: what is foreign and large in it goes. */
 function withoutEnvelope(signature: EvaluatedSignature): EvaluatedSignature {

@@ -3,6 +3,7 @@ import type { FindTrustStore, TrustStoreCertificates, TrustStoreKind } from '../
 /** The trust stores in force, by type and name; each is put there by the TrustStore object that owns the name. */
 export class TrustStoreSet {
   readonly #stores = new Map<string, { readonly owner: string; readonly store: TrustStoreCertificates }>();
+  #changed = new Set<string>();
 
   /**
    * Puts a store in force.
@@ -15,12 +16,20 @@ export class TrustStoreSet {
     this.#removeOthers(owner, key);
     if (old !== undefined && old.owner === owner && sameCertificates(old.store, store)) return false;
     this.#stores.set(key, { owner, store });
+    this.#changed.add(key);
     return true;
   }
 
   /** Takes what an object had put in force away again. Returns whether there was anything. */
   remove(owner: string): boolean {
     return this.#removeOthers(owner, undefined);
+  }
+
+  /** The stores (`type:name`) that changed since this was last asked. */
+  takeChanged(): ReadonlySet<string> {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
   }
 
   /** The object that holds a type and name, if any. */
@@ -33,7 +42,10 @@ export class TrustStoreSet {
   #removeOthers(owner: string, keep: string | undefined): boolean {
     let removed = false;
     for (const [key, entry] of this.#stores) {
-      if (entry.owner === owner && key !== keep) removed = this.#stores.delete(key) || removed;
+      if (entry.owner !== owner || key === keep) continue;
+      this.#stores.delete(key);
+      this.#changed.add(key);
+      removed = true;
     }
     return removed;
   }

@@ -12,9 +12,15 @@ export class VerdictStore {
   /** When the verification behind each verdict was begun. */
   readonly #startedAt = new Map<ImageKey, number>();
   readonly #listeners: VerdictListener[] = [];
+  readonly #keepers: ((key: ImageKey, verdict: ImageVerdict) => void)[] = [];
 
   onChange(listener: VerdictListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Told of every verdict that is taken in, also of one that says nothing new. */
+  onUpdate(keeper: (key: ImageKey, verdict: ImageVerdict) => void): void {
+    this.#keepers.push(keeper);
   }
 
   get(key: ImageKey): ImageVerdict | undefined {
@@ -39,8 +45,9 @@ export class VerdictStore {
     const { startedAt = Number.POSITIVE_INFINITY } = evaluation;
     if (before !== undefined && startedAt < (this.#startedAt.get(key) ?? 0)) return before;
     if (evaluation.startedAt !== undefined) this.#startedAt.set(key, evaluation.startedAt);
-    const now = imageVerdict(evaluation, before);
+    const now = imageVerdict(evaluation, before ?? evaluation.toldBefore);
     this.#verdicts.set(key, now);
+    for (const keeper of this.#keepers) keeper(key, now);
     if (before === undefined || !looksSame(before, now))
       for (const listener of this.#listeners) listener(key, now, before);
     return now;

@@ -39,9 +39,9 @@ async function begin(): Promise<{ readonly leader: Replica; readonly standby: Re
 }
 
 const lastRenewal = (replica: Replica): number => replica.leaseWrites.at(-1)?.at ?? Number.NaN;
-const after = (requests: readonly ApiRequest[], at: number): readonly string[] =>
+const writesAfter = (requests: readonly ApiRequest[], at: number): readonly string[] =>
   requests.filter((request) => request.at > at).map(({ verb, path }) => `${verb} ${path}`);
-const before = (requests: readonly ApiRequest[], at: number): readonly string[] =>
+const writesBefore = (requests: readonly ApiRequest[], at: number): readonly string[] =>
   requests.filter((request) => request.at < at).map(({ verb, path }) => `${verb} ${path}`);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -68,7 +68,7 @@ describe('a leader', () => {
     recovered(context, since);
     expect(at - since).toBeLessThan(18_000);
     expect(at - lastRenewal(leader)).toBeGreaterThanOrEqual(leaseDurationMs);
-    expect(before(standby.writes, at)).toEqual([]);
+    expect(writesBefore(standby.writes, at)).toEqual([]);
     expect(standby.proxy.seen('list', 'pods')).toEqual([]);
   });
 
@@ -81,7 +81,7 @@ describe('a leader', () => {
     expect(at - since).toBeLessThan(3_000);
     const released = leader.leaseWrites.at(-1);
     expect(released?.spec).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
-    expect(after(leader.writes, released?.at ?? 0)).toEqual([]);
+    expect(writesAfter(leader.writes, released?.at ?? 0)).toEqual([]);
     expect(await leader.operator.process.exited).toBe(0);
   });
 
@@ -94,22 +94,24 @@ describe('a leader', () => {
     const renewed = lastRenewal(leader);
     // It went on for as long as it surely held the lease, and no longer.
     expect(leader.writes.at(-1)?.at).toBeGreaterThan(renewed + renewDeadlineMs - 3_000);
-    expect(after(leader.writes, renewed + renewDeadlineMs + WIRE_MS)).toEqual([]);
+    expect(writesAfter(leader.writes, renewed + renewDeadlineMs + WIRE_MS)).toEqual([]);
     expect(at).toBeGreaterThanOrEqual(renewed + leaseDurationMs);
-    expect(before(standby.writes, at)).toEqual([]);
+    expect(writesBefore(standby.writes, at)).toEqual([]);
     leader.proxy.heal();
     await waitFor('the old leader to stand by', async () => {
       return (await leader.operator.fetch('/readyz')).text.startsWith('standby: ');
     });
     expect(await leader.leads()).toBe(false);
     expect((await leader.operator.fetch('/metrics')).text).not.toContain('sealwatch_running_containers{');
-    expect(after(leader.writes, at)).toEqual([]);
+    expect(writesAfter(leader.writes, at)).toEqual([]);
   });
 
   it('17: that is cut off for 20 s has nothing arrive when the way is free again', async (context) => {
     const { leader, standby } = await begin();
     const since = performance.now();
-    leader.link.cut();
+    // What it watches still comes: it goes on to write, and all of that is on the way until the way is free.
+    leader.link.cut('up');
+    await waitFor('writes to be on the way', () => leader.link.held > 0 || leader.link.waiting > 0);
     const at = await world.takenOver(standby, 30_000);
     recovered(context, since);
     await sleep(Math.max(since + FAULT_MS - performance.now(), 0));
@@ -118,15 +120,18 @@ describe('a leader', () => {
       return leader.proxy.requests.some((request) => request.resource === 'leases' && request.at > at);
     });
     await world.settled();
-    expect(after(leader.writes, at)).toEqual([]);
+    expect(writesAfter(leader.writes, at)).toEqual([]);
     expect(leader.leaseWrites.filter((write) => write.at > at)).toEqual([]);
-    expect(before(standby.writes, at)).toEqual([]);
+    expect(writesBefore(standby.writes, at)).toEqual([]);
   });
 
-  it('18: that is stopped past its lease, and wakes, writes nothing', async (context) => {
+  it.for([
+    ['at any moment', async (leader: Replica) => leader.operator.process.signal('SIGSTOP')],
+    ['within a write', (leader: Replica) => leader.stopWithin()],
+  ] as const)('18: that is stopped %s past its lease, and wakes, writes nothing', async ([, stop], context) => {
     const { leader, standby } = await begin();
     const since = performance.now();
-    leader.operator.process.signal('SIGSTOP');
+    await stop(leader);
     const at = await world.takenOver(standby, 30_000);
     recovered(context, since);
     await sleep(Math.max(since + FAULT_MS - performance.now(), 0));
@@ -140,9 +145,9 @@ describe('a leader', () => {
         ({ verb, resource, at }) => verb === 'get' && resource === 'leases' && at > woken,
       );
     });
-    expect(after(leader.writes, at)).toEqual([]);
+    expect(writesAfter(leader.writes, at)).toEqual([]);
     expect(leader.leaseWrites.filter((write) => write.at > at && write.spec.acquireTime !== undefined)).toEqual([]);
-    expect(before(standby.writes, at)).toEqual([]);
+    expect(writesBefore(standby.writes, at)).toEqual([]);
     expect(leader.operator.process.hasExited).toBe(false);
   });
 

@@ -35,30 +35,29 @@ async function lookAgain(scenario: Scenario, name: string, mark: string): Promis
   });
 }
 
-describe('an operator whose registry fails', () => {
+/** Pushed and signed past the proxy, which no fault reaches. */
+async function signedBehind(proxy: FaultProxy, { chain }: Scenario, tag: string): Promise<PushedImage> {
+  const direct = await pushImage(registry.host, 'team/app', tag, { content: tag });
+  await signImage(localClient(), direct, chain);
+  const repository = `${proxy.host}/team/app`;
+  return { ...direct, repository, reference: `${repository}:${tag}` };
+}
+
+describe('an operator whose registry is down', () => {
   let proxy: FaultProxy;
   let scenario: Scenario;
   beforeAll(async () => {
     proxy = await startFaultProxy(registry.host);
     scenario = await startScenario(plane, 'faults', {
       registry: { host: proxy.host, kind: 'referrers', stop: () => proxy.stop() },
-      // A kept list stands in for a registry that throttles for twice the interval.
-      args: ['--request-timeout', '10s', '--verify-interval', '20s'],
+      args: ['--request-timeout', '10s', '--verify-interval', '3s'],
     });
     await scenario.trust({ repositories: ['team/app'] });
   });
   afterAll(() => scenario?.stop());
 
-  /** Pushed and signed past the proxy, which no fault reaches. */
-  async function signed(tag: string): Promise<PushedImage> {
-    const direct = await pushImage(registry.host, 'team/app', tag, { content: tag });
-    await signImage(localClient(), direct, scenario.chain);
-    const repository = `${proxy.host}/team/app`;
-    return { ...direct, repository, reference: `${repository}:${tag}` };
-  }
-
   it("21: a registry that is down makes a running image Unknown, with its last known verdict and that one's age; it is Trusted again by itself", async () => {
-    const image = await signed('down');
+    const image = await signedBehind(proxy, scenario, 'down');
     await scenario.request('down', { images: [image.reference] });
     await scenario.waitForRequest('down', 'Verified', 'True');
     await scenario.runPod('down', { app: { image: image.reference, imageID: `${image.repository}@${image.digest}` } });
@@ -83,9 +82,24 @@ describe('an operator whose registry fails', () => {
     await scenario.waitForRequest('down', 'Verified', 'True');
     await scenario.waitForPod('down', 'True', 'AllTrusted', 60_000);
   });
+});
+
+describe('an operator whose registry throttles', () => {
+  let proxy: FaultProxy;
+  let scenario: Scenario;
+  beforeAll(async () => {
+    proxy = await startFaultProxy(registry.host);
+    scenario = await startScenario(plane, 'throttled', {
+      registry: { host: proxy.host, kind: 'referrers', stop: () => proxy.stop() },
+      // A kept list stands in for a registry that throttles, for twice the interval: longer than the storm lasts.
+      args: ['--request-timeout', '4s', '--verify-interval', '20s'],
+    });
+    await scenario.trust({ repositories: ['team/app'] });
+  });
+  afterAll(() => scenario?.stop());
 
   it('22: a 429 storm changes no verdict, and a new image waits and ends Trusted without having been told otherwise', async () => {
-    const known = await signed('known');
+    const known = await signedBehind(proxy, scenario, 'known');
     await scenario.request('known', { images: [known.reference] });
     await scenario.waitForRequest('known', 'Verified', 'True');
     await scenario.runPod('known', { app: { image: known.reference, imageID: `${known.repository}@${known.digest}` } });
@@ -93,7 +107,7 @@ describe('an operator whose registry fails', () => {
     const during = await lookAgain(scenario, 'known', 'storm');
     expect(storm.hits()).toBeGreaterThan(0);
     expect(during.status?.images?.[0]?.verdict).toBe('Trusted');
-    const fresh = await signed('fresh');
+    const fresh = await signedBehind(proxy, scenario, 'fresh');
     await scenario.runPod('fresh', { app: { image: fresh.reference, imageID: `${fresh.repository}@${fresh.digest}` } });
     const hits = storm.hits();
     await waitFor('the new image to be asked for', async () => storm.hits() >= hits + 3);
@@ -200,6 +214,9 @@ describe('an operator and a registry behind a private CA', () => {
     await lookAgain(scenario, 'own', 'next');
     await scenario.waitForRequest('own', 'Verified', 'True');
     await writeFile(join(folder.path, 'ca.pem'), next.rootPem);
-    await scenario.waitForRequest('operators', 'Verified', 'True');
+    await waitFor('the operator to have read its CA again', async () => {
+      const { status } = await lookAgain(scenario, 'operators', `read-${performance.now()}`);
+      return status?.conditions?.some(({ type, status }) => type === 'Verified' && status === 'True');
+    });
   });
 });

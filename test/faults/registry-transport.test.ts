@@ -8,7 +8,6 @@ import { ecrCredentials } from '../../src/aws/index.ts';
 import { parseConfig } from '../../src/config.ts';
 import { createRegistryClients } from '../../src/controllers/registry-clients.ts';
 import { anonymous, NO_MIRRORS, type RegistryClient } from '../../src/oci/index.ts';
-import { Metrics } from '../../src/reporting/index.ts';
 import { parseSettings } from '../../src/settings/index.ts';
 import { createDispatcher, DispatcherPool } from '../../src/transport/index.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -61,7 +60,6 @@ async function operatorClients(...args: readonly string[]) {
   if (parsed.kind !== 'config') throw new Error('expected a configuration');
   return createRegistryClients({
     config: parsed.config,
-    metrics: new Metrics(),
     logger: pino({ level: 'silent' }),
     ecr: ecrCredentials(),
     mirrors: () => NO_MIRRORS,

@@ -70,7 +70,7 @@ describe('peers that block the port of probes and metrics', () => {
       await isFlagged(`blocked-${i}`);
     }
     expect(await scenario.operator.metric('sealwatch_flagged_containers_omitted')).toBe(0);
-    expect((await memory()) - before).toBeLessThan(64 * MIB);
+    expect((await memory()) - before).toBeLessThan(128 * MIB);
   });
 });
 
@@ -112,7 +112,7 @@ describe('an API server that takes no events', () => {
     });
     expect(dropped).toBeLessThan(pods * containers - MAX_QUEUED + 20);
     expect(scenario.operator.process.output).toContain('the queue of events is full');
-    expect((await memory()) - before).toBeLessThan(64 * MIB);
+    expect((await memory()) - before).toBeLessThan(128 * MIB);
     await runUnsigned('one-more');
     await isFlagged('one-more');
 

@@ -103,6 +103,17 @@ describe('credentials for Amazon ECR (aws.md, "Amazon ECR")', () => {
     expect(error).toMatchObject({ code: 'Throttled', message: expect.stringContaining(HOST) });
   });
 
+  it('of a registry in use are kept, however many others tenants name', async () => {
+    const ecr = provider();
+    const password = await passwordOf(ecr);
+    const before = calls();
+    for (let i = 10; i < 90; i += 1) {
+      await passwordOf(ecr, `111122223333.dkr.ecr.eu-nowhere-${i}.amazonaws.com`);
+      expect(await passwordOf(ecr)).toBe(password);
+    }
+    expect(calls()).toBe(before + 80);
+  });
+
   it('come of a role where one is configured', async () => {
     const assumeRoleArn = 'arn:aws:iam::444455556666:role/pull';
     aws.identities.createRole(assumeRoleArn, [aws.accountId]);

@@ -1,15 +1,19 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   AwsError,
   createSignerPlugin,
   parseSigningProfileArn,
   SignerService,
   type SigningProfileArn,
+  signerAttributes,
 } from '../../src/aws/index.ts';
+import { LeaseFence } from '../../src/kubernetes/index.ts';
 import { createPayload, type Envelope, MEDIA_TYPE_JWS, parseEnvelope } from '../../src/notary/index.ts';
+import { NotLeaderError } from '../../src/transport/index.ts';
 import { type AwsEmulator, type OutageKind, startAwsEmulator } from '../support/aws-emulator/index.ts';
+import { waitFor } from '../support/processes.ts';
 
 const SUBJECT = {
   mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -49,6 +53,37 @@ async function failure(promise: Promise<unknown>): Promise<AwsError> {
   if (error instanceof AwsError) return error;
   throw new Error(`expected an AwsError; found ${String(error)}`);
 }
+
+describe('a replica that does not lead', () => {
+  it('asks for no signature and no revocation, also where it lost its lease between two tries (faults.md 18)', async () => {
+    const fence = new LeaseFence();
+    const fenced = new SignerService({ endpoint: aws.endpoint, credentials: aws.credentials, fence });
+    onTestFinished(() => fenced.close());
+    const jobArn = signerAttributes(envelope)?.jobArn ?? '';
+    const before = aws.requests.length;
+    for (const call of [
+      fenced.signPayload({ profile, payload }, signal),
+      fenced.revokeSignature({ jobArn, reason: 'test' }, signal),
+    ]) {
+      await expect(call).rejects.toThrow(NotLeaderError);
+    }
+    expect(aws.requests.length).toBe(before);
+
+    let now = 0;
+    const slow = new LeaseFence(() => now);
+    const retrying = new SignerService({ endpoint: aws.endpoint, credentials: aws.credentials, fence: slow });
+    onTestFinished(() => retrying.close());
+    slow.begin(3_600_000);
+    aws.faults.throttle(1, 'SignPayload');
+    const call = retrying.signPayload({ profile, payload }, signal).catch((error: unknown) => error);
+    await waitFor('the first try', () => aws.requests.length === before + 1);
+    // As after SIGCONT: the time is over by the clock, and no timer has told.
+    now = 3_600_000;
+    expect(await call).toBeInstanceOf(NotLeaderError);
+    expect(aws.requests.slice(before).map(({ status }) => status)).toEqual([429]);
+    slow.end();
+  });
+});
 
 describe('throttling (aws.md, "Signing")', () => {
   it('is retried with backoff until it ends', async () => {

@@ -38,7 +38,12 @@ interface Answer {
 /** Runs a call of src/aws in a process of its own, with this environment alone and AWS's own endpoints. */
 async function call(request: object, env: Readonly<Record<string, string>>): Promise<Answer> {
   const { stdout } = await promisify(execFile)(process.execPath, [CALL, JSON.stringify(request)], {
-    env: { PATH: process.env['PATH'] ?? '', ...world.env, ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      ...world.env,
+      ...env,
+    },
     timeout: 60_000,
   });
   return JSON.parse(stdout) as Answer;

@@ -36,7 +36,9 @@ const COLUMNS: readonly Column[] = (['referrers', 'no-referrers'] as const).flat
 let registries: ReadonlyMap<string, Registry | TokenRegistry>;
 let scenario: Scenario;
 let world: CliWorld;
+/** One that keeps passwords, and one that keeps identity tokens: rows of one registry run side by side. */
 let helper: CredentialHelper;
+let tokenHelper: CredentialHelper;
 const outcomes = new Map<string, Outcome>();
 
 beforeAll(async () => {
@@ -50,6 +52,7 @@ beforeAll(async () => {
   registries = new Map(await Promise.all(started));
   world = await createCliWorld();
   helper = await writeCredentialHelper(world.path('helper'), 'test');
+  tokenHelper = await writeCredentialHelper(world.path('helper'), 'tokens');
   const hosts = [...registries.values()].map(({ host }) => host);
   // The operator's own serve for one repository only: what another source does, that source did.
   const own = Object.fromEntries(hosts.map((host) => [`${host}/team/operator`, { auth: AUTH }]));
@@ -339,15 +342,16 @@ const ROWS: readonly Row[] = [
     only: 'token',
     expected: READ_AND_SIGN,
     run: async (cell) => {
-      await helper.keep(cell.registry.host, '<token>', tokenOf(cell).identityToken);
-      return byCommand(cell, { credHelpers: { [cell.registry.host]: 'test' } });
+      await tokenHelper.keep(cell.registry.host, '<token>', tokenOf(cell).identityToken);
+      return byCommand(cell, { credHelpers: { [cell.registry.host]: 'tokens' } });
     },
   },
 ];
 
 describe.each(COLUMNS)('a registry that asks for $asksFor, with $kind', (column) => {
   const rows = ROWS.filter(({ only }) => only === undefined || only === column.asksFor);
-  it.each(rows)('takes the credentials of: $label', async ({ label, slug, expected, run }) => {
+  // Each has a repository, objects and files of its own; most of their time is waiting.
+  it.concurrent.each(rows)('takes the credentials of: $label', async ({ label, slug, expected, run }) => {
     const registry = registries.get(column.name);
     if (registry === undefined) throw new Error(`the registry of ${column.name} does not run`);
     const image = await pushImage(registry.host, `team/${slug}`, 'v1', { basic: USER });

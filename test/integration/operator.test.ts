@@ -167,7 +167,7 @@ describe.each(REGISTRY_KINDS)('on a registry with %s', (kind) => {
 
   it('renews a signature before it expires', async () => {
     const image = await push('team/tool', 'renew');
-    const sign = { key: { secretRef: { name: 'signer' } }, expiry: '30s', renewBefore: '26s' };
+    const sign = { key: { secretRef: { name: 'signer' } }, expiry: '14s', renewBefore: '13s' };
     await scenario.request('renew', { images: [image.reference], sign, registry });
     await scenario.waitForRequest('renew', 'Ready', 'True');
     const renewed = await waitFor('a second signature', async () => {

@@ -239,7 +239,7 @@ export async function startApiProxy(plane: ControlPlaneAddress, options: ApiProx
     agent: new https.Agent({ keepAlive: true, ca }),
     upstream: new URL(plane.server),
   });
-  await writeFile(proxy.tokenPath, options.token ?? (await tokenOf(plane)), { mode: 0o600 });
+  await writeFile(proxy.tokenPath, options.token ?? (await tokenIn(plane.kubeconfigPath)), { mode: 0o600 });
   await writeFile(proxy.caPath, authority.rootPem);
   await writeFile(proxy.kubeconfigPath, JSON.stringify(kubeconfig(proxy)), { mode: 0o600 });
   return proxy;
@@ -257,7 +257,8 @@ function kubeconfig({ relay, tokenPath, caPath }: ApiProxy): object {
   };
 }
 
-async function tokenOf({ kubeconfigPath }: ControlPlaneAddress): Promise<string> {
+/** The token in a kubeconfig as the control plane writes them. */
+export async function tokenIn(kubeconfigPath: string): Promise<string> {
   const { users } = JSON.parse(await readFile(kubeconfigPath, 'utf8')) as {
     readonly users: readonly { readonly user: { readonly token: string } }[];
   };

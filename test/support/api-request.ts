@@ -4,6 +4,7 @@ export type ApiVerb = 'get' | 'list' | 'watch' | 'probe' | 'create' | 'patch' | 
 export interface ApiRequest {
   /** `probe`: a list of one object that only asks whether the server has a version. */
   readonly verb: ApiVerb;
+  readonly method: string;
   /** Plural, with its subresource: `pods`, `pods/status`. */
   readonly resource: string;
   /** Of the object; empty for a collection. */
@@ -32,13 +33,13 @@ const VERBS: Readonly<Record<string, ApiVerb>> = { POST: 'create', PATCH: 'patch
 export function parseApiRequest(
   method: string,
   url: string,
-): Pick<ApiRequest, 'verb' | 'resource' | 'name' | 'path' | 'query'> {
+): Pick<ApiRequest, 'verb' | 'method' | 'resource' | 'name' | 'path' | 'query'> {
   const { pathname, searchParams: query } = new URL(url, 'https://api');
   const parts = pathname.replace(/^\/(?:api\/[^/]+|apis\/[^/]+\/[^/]+)\//, '').split('/');
   // A namespace's own subresources are not asked for here.
   const [plural = '', name = '', subresource] = parts[0] === 'namespaces' && parts.length > 2 ? parts.slice(2) : parts;
   const resource = subresource === undefined ? plural : `${plural}/${subresource}`;
-  return { verb: verbOf(method, name, query), resource, name, path: pathname, query };
+  return { verb: verbOf(method, name, query), method, resource, name, path: pathname, query };
 }
 
 function verbOf(method: string, name: string, query: URLSearchParams): ApiVerb {

@@ -4,7 +4,7 @@ import { PODS } from '../../src/api/group.ts';
 import type { KubernetesObject } from '../../src/api/object.ts';
 import { KubernetesClient } from '../../src/kubernetes/index.ts';
 import { isOlderVersion } from '../../src/kubernetes/resource-version.ts';
-import { type ApiProxy, type ApiProxyOptions, startApiProxy } from './api-proxy.ts';
+import { type ApiProxy, type ApiProxyOptions, startApiProxy, tokenIn } from './api-proxy.ts';
 import type { ControlPlaneClient } from './control-plane-client.ts';
 import { type PushedImage, pushImage } from './images.ts';
 import { waitFor } from './processes.ts';
@@ -50,6 +50,15 @@ export class ApiWorld {
     await this.direct.patch(PODS, `${this.scenario.id}/${name}`, patch);
   }
 
+  /** Tells whom to trust, and runs the pods `trusted` and `unsigned` until both are told. */
+  async begin(): Promise<void> {
+    await this.scenario.trust({ repositories: [REPOSITORY] });
+    await this.run('trusted', 'Trusted');
+    await this.run('unsigned', 'Unsigned');
+    await this.flagged('unsigned', 60_000);
+    await this.waitForRunning('Trusted', 1);
+  }
+
   /** Runs a pod, past the proxy. */
   async run(name: string, verdict: Verdict): Promise<void> {
     this.#worth.set(name, (this.#worth.get(name) ?? new Set()).add(verdict));
@@ -71,6 +80,14 @@ export class ApiWorld {
   async running(verdict: string): Promise<number> {
     const series = `sealwatch_running_containers{namespace="${this.scenario.id}",verdict="${verdict}"}`;
     return (await this.scenario.operator.metric(series)) ?? 0;
+  }
+
+  /** The pods that the operator's metrics say are flagged. */
+  async flaggedNames(): Promise<ReadonlySet<string>> {
+    const { text } = await this.scenario.operator.fetch('/metrics');
+    return new Set(
+      [...text.matchAll(/^sealwatch_flagged_container_info\{.*?\bpod="([^"]+)"/gm)].map(([, name = '']) => name),
+    );
   }
 
   waitForRunning(verdict: string, count: number, timeoutMs?: number): Promise<true> {
@@ -112,7 +129,11 @@ export class ApiWorld {
   async settled(): Promise<string> {
     const version = await waitFor('the watch of pods to be up to date', async () => {
       const [watch] = this.proxy.watches('pods');
-      const { items } = await this.scenario.plane.get<{ readonly items: readonly KubernetesObject[] }>('pods', '-A');
+      const { items } = await this.scenario.plane.get<{ readonly items: readonly KubernetesObject[] }>(
+        'pods',
+        '-n',
+        this.scenario.id,
+      );
       const isBehind = (at: string): boolean =>
         items.some(({ metadata }) => isOlderVersion(at, metadata.resourceVersion));
       const { lastVersion, query } = watch?.request ?? {};
@@ -145,29 +166,28 @@ export class ApiWorld {
 }
 
 export interface ApiWorldOptions extends ApiProxyOptions {
-  /** More flags for the operator. */
-  readonly args?: readonly string[];
+  /** False: others run on the same control plane, so the operator keeps to its namespace. */
+  readonly isAlone?: false;
+  /** False: nothing is trusted and nothing runs, until `begin`. */
+  readonly isBegun?: false;
 }
 
-/** Starts a world; its pods `trusted` and `unsigned` run, and are told. */
+/** Starts a world. */
 export async function startApiWorld(
   plane: ControlPlaneClient,
   name: string,
   options: ApiWorldOptions = {},
 ): Promise<ApiWorld> {
-  const proxy = await startApiProxy(plane.address, options);
+  const token = options.token ?? (await tokenIn(await plane.operatorKubeconfig()));
+  const proxy = await startApiProxy(plane.address, { ...options, token });
   let scenario: Scenario | undefined;
   try {
     scenario = await startScenario(plane, name, {
       kubeconfigPath: proxy.kubeconfigPath,
-      args: options.args ?? [],
+      ...(options.isAlone === undefined ? {} : { isAlone: options.isAlone }),
     });
     const world = new ApiWorld(proxy, scenario, await pushImages(scenario));
-    await scenario.trust({ repositories: [REPOSITORY] });
-    await world.run('trusted', 'Trusted');
-    await world.run('unsigned', 'Unsigned');
-    await world.flagged('unsigned');
-    await world.waitForRunning('Trusted', 1);
+    if (options.isBegun !== false) await world.begin();
     return world;
   } catch (error) {
     await scenario?.stop();

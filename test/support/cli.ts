@@ -10,14 +10,18 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs the command as a process of its own, with this environment alone. @param main default the source */
+/** Runs the command as a process of its own, with this environment alone (and where Node keeps what it compiled). @param main default the source */
 export function runCli(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   options: { readonly stdin?: string; readonly main?: string; readonly onStart?: (kill: () => void) => void } = {},
 ): Promise<CliResult> {
   const { promise, resolve, reject } = Promise.withResolvers<CliResult>();
-  const child = spawn(process.execPath, [options.main ?? MAIN, ...args], { env: { ...env }, timeout: DEADLINE_MS });
+  const NODE_COMPILE_CACHE = process.env['NODE_COMPILE_CACHE'];
+  const child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
+    env: { NODE_COMPILE_CACHE, ...env },
+    timeout: DEADLINE_MS,
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     stdout += chunk;

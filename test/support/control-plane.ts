@@ -1,12 +1,12 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ensureTool } from '../../hack/tools/ensure.ts';
 import { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { freePort } from './ports.ts';
-import { ManagedProcess, waitFor } from './processes.ts';
+import { ManagedProcess, type ProcessOptions, waitFor } from './processes.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 export { type ControlPlaneAddress, ControlPlaneClient } from './control-plane-client.ts';
@@ -14,6 +14,7 @@ export type { CommandResult } from './kubectl.ts';
 
 const START_ATTEMPTS = 3;
 const START_MS = 90_000;
+const STOP_MS = 5_000;
 /** In the folder of a control plane. */
 const ETCD_DATA = 'etcd';
 /** What makes Pods of Deployments, clears away what is deleted, and fills `view` and `edit`; no more is used. */
@@ -38,6 +39,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlane extends ControlPlaneClient {
   /** How long it took until it was ready, its tools at hand, in milliseconds. */
   readonly startMs: number;
+  /** Keeps what etcd has now; what is returned puts etcd back to it, under a fresh API server (faults.md 14). */
+  readonly saveState: () => Promise<() => Promise<void>>;
   /** Where etcd answers to clients and tells its metrics. */
   readonly etcdUrl: string;
   /** Stops it, and leaves what etcd holds in a folder for later ones. */
@@ -49,12 +52,12 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
   readonly startMs: number;
   readonly etcdUrl: string;
   readonly #folder: TemporaryFolder;
-  readonly #processes: readonly ManagedProcess[];
+  readonly #processes: readonly RestartableProcess[];
 
   constructor(
     address: ControlPlaneAddress,
     folder: TemporaryFolder,
-    processes: readonly ManagedProcess[],
+    processes: readonly RestartableProcess[],
     started: Pick<ControlPlane, 'startMs' | 'etcdUrl'>,
   ) {
     super(address);
@@ -62,6 +65,35 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
     this.#processes = processes;
     this.startMs = started.startMs;
     this.etcdUrl = started.etcdUrl;
+  }
+
+  readonly saveState = async (): Promise<() => Promise<void>> => {
+    const [etcd, apiserver] = this.#processes;
+    if (etcd === undefined || apiserver === undefined) throw new Error('the control plane runs etcd and an API server');
+    const [data, saved] = [join(this.#folder.path, ETCD_DATA), join(this.#folder.path, 'etcd-saved')];
+    // Its files are whole while it does not run; the API server waits for it meanwhile.
+    await etcd.stop(STOP_MS);
+    await cp(data, saved, { recursive: true });
+    etcd.start();
+    await this.#waitUntilReady();
+    return async () => {
+      await apiserver.stop(STOP_MS);
+      await etcd.stop(STOP_MS);
+      await rm(data, { recursive: true });
+      await cp(saved, data, { recursive: true });
+      etcd.start();
+      apiserver.start();
+      await this.#waitUntilReady();
+    };
+  };
+
+  async #waitUntilReady(): Promise<void> {
+    await waitFor(
+      'the API server to be ready again',
+      async () => (await this.kubectl(['get', '--raw', '/readyz'])).stdout.trim() === 'ok',
+      START_MS,
+      100,
+    );
   }
 
   readonly keepData = async (folder: string): Promise<void> => {
@@ -76,13 +108,40 @@ class RunningControlPlane extends ControlPlaneClient implements ControlPlane {
   };
 }
 
+/** A process that can be started again as it was. */
+class RestartableProcess {
+  readonly #options: ProcessOptions;
+  #process: ManagedProcess;
+
+  constructor(options: ProcessOptions) {
+    this.#options = options;
+    this.#process = new ManagedProcess(options);
+  }
+
+  get output(): string {
+    return this.#process.output;
+  }
+
+  assertRunning(): void {
+    this.#process.assertRunning();
+  }
+
+  start(): void {
+    this.#process = new ManagedProcess(this.#options);
+  }
+
+  stop(graceMs: number): Promise<number | string> {
+    return this.#process.stop(graceMs);
+  }
+}
+
 /**
  * Starts etcd, kube-apiserver and, if asked for, kube-controller-manager, on free ports with fresh data.
  * @throws Error with the last words of the process that failed
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   for (let attempt = 1; ; attempt += 1) {
-    const processes: ManagedProcess[] = [];
+    const processes: RestartableProcess[] = [];
     const folder = await temporaryFolder('control-plane');
     try {
       return await start(options, folder, processes);
@@ -96,19 +155,19 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 }
 
 /** The last started first: the API server would wait for an etcd that is gone. */
-async function stopAll(processes: readonly ManagedProcess[], folder: TemporaryFolder): Promise<void> {
+async function stopAll(processes: readonly RestartableProcess[], folder: TemporaryFolder): Promise<void> {
   await stopProcesses(processes);
   await folder.remove();
 }
 
-async function stopProcesses(processes: readonly ManagedProcess[]): Promise<void> {
-  for (const each of processes.toReversed()) await each.stop(5_000);
+async function stopProcesses(processes: readonly RestartableProcess[]): Promise<void> {
+  for (const each of processes.toReversed()) await each.stop(STOP_MS);
 }
 
 async function start(
   options: ControlPlaneOptions,
   folder: TemporaryFolder,
-  processes: ManagedProcess[],
+  processes: RestartableProcess[],
 ): Promise<ControlPlane> {
   const { path } = folder;
   const etcd = await ensureTool('etcd');
@@ -117,7 +176,7 @@ async function start(
   const manager = options.controllerManager === true ? await ensureTool('kube-controller-manager') : undefined;
   const began = performance.now();
   const run = (name: string, command: string, args: readonly string[]): void => {
-    processes.push(new ManagedProcess({ name, command, args, cwd: path }));
+    processes.push(new RestartableProcess({ name, command, args, cwd: path }));
   };
   const whileRunning = <T>(what: string, condition: () => Promise<T | undefined | false>): Promise<T> =>
     waitFor(

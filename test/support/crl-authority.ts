@@ -20,7 +20,8 @@ export interface CrlAuthority {
 
 /** Starts an authority. @param crlMs how long a CRL holds */
 export async function startCrlAuthority(crlMs: number): Promise<CrlAuthority> {
-  let [isDown, isRevoked] = [false, false];
+  let isDown = false;
+  let revokedAt: Date | undefined;
   let fetches = 0;
   const server = createServer((_request, response) => {
     fetches += 1;
@@ -32,7 +33,7 @@ export async function startCrlAuthority(crlMs: number): Promise<CrlAuthority> {
     const key = chain.keys[1];
     if (leaf === undefined || root === undefined || key === undefined) throw new Error('expected a chain of two');
     const [thisUpdate, nextUpdate] = [new Date(Date.now() - 1_000), new Date(Date.now() + crlMs)];
-    const entries = isRevoked ? [{ certificate: leaf, at: thisUpdate, reason: KEY_COMPROMISE }] : [];
+    const entries = revokedAt === undefined ? [] : [{ certificate: leaf, at: revokedAt, reason: KEY_COMPROMISE }];
     response.end(encodeCrl({ issuer: { certificate: root, key }, thisUpdate, nextUpdate, entries }));
   });
   const sockets = startSocketSet(server);
@@ -50,7 +51,8 @@ export async function startCrlAuthority(crlMs: number): Promise<CrlAuthority> {
       isDown = next;
     },
     revoke: () => {
-      isRevoked = true;
+      // Every CRL from now on says the same moment, as those of a real authority do.
+      revokedAt ??= new Date(Date.now() - 1_000);
     },
     stop: () => sockets.close(),
   };

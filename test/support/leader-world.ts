@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -13,7 +14,11 @@ import { waitFor } from './processes.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 
 const STEPPED_CLOCK = join(import.meta.dirname, 'stepped-clock.ts');
+const STOP_WITHIN = join(import.meta.dirname, 'stop-within.ts');
 const CONDITION = 'sealwatch.dev/ImagesTrusted';
+/** Where the manifests of config/rbac have the operator and its Lease. */
+const OPERATORS = 'sealwatch-system';
+const RBAC = join(import.meta.dirname, '../../config/rbac');
 const PODS_RUN = 8;
 /** A pod's condition is spoilt this often: then whoever leads has always something to write. */
 const SPOIL_MS = 25;
@@ -62,6 +67,13 @@ export class Replica {
   /** Steps the wall clock that it reads, from the real one. */
   stepClock(ms: number): Promise<void> {
     return writeFile(join(this.#folder.path, 'step'), String(ms));
+  }
+
+  /** Stops it in the middle of a request, mostly a write. */
+  async stopWithin(): Promise<void> {
+    const file = join(this.#folder.path, 'stop');
+    await writeFile(file, '');
+    await waitFor('it to stop within a request', () => !existsSync(file), 10_000, 5);
   }
 
   async restart(): Promise<void> {
@@ -173,7 +185,7 @@ function directClient(plane: ControlPlaneClient): KubernetesClient {
 
 async function startReplica(plane: ControlPlaneClient, name: string, namespace: string): Promise<Replica> {
   const folder = await temporaryFolder('replica');
-  const proxy = await startApiProxy(plane.address);
+  const proxy = await startApiProxy(plane.address, { token: await plane.tokenFor(OPERATORS, 'sealwatch') });
   const link = await startCutLink(proxy.relay.port);
   const kubeconfigPath = join(folder.path, 'kubeconfig');
   const text = await readFile(proxy.kubeconfigPath, 'utf8');
@@ -182,18 +194,24 @@ async function startReplica(plane: ControlPlaneClient, name: string, namespace: 
   const start = (): Promise<OperatorProcess> =>
     startOperator({
       kubeconfigPath,
-      args: ['--lease-namespace', namespace, '--watch-namespaces', namespace],
+      args: ['--lease-namespace', OPERATORS, '--watch-namespaces', namespace],
       env: {
-        NODE_OPTIONS: `--import=${STEPPED_CLOCK}`,
+        NODE_OPTIONS: `--import=${STEPPED_CLOCK} --import=${STOP_WITHIN}`,
         STEPPED_CLOCK_FILE: join(folder.path, 'step'),
+        STOP_WITHIN_FILE: join(folder.path, 'stop'),
       },
     });
   return new Replica({ name, proxy, link, operator: await start(), start, folder });
 }
 
-/** Starts both replicas; their pods run images whose digest nobody can tell, so that each is flagged without a registry. */
+/**
+ * Starts both replicas, with the rights of config/rbac and no more; the control plane is theirs alone. Their pods run images whose digest nobody can tell, so that each is
+ * flagged without a registry.
+ */
 export async function startLeaderWorld(plane: ControlPlaneClient): Promise<LeaderWorld> {
   const id = `leader-${randomBytes(3).toString('hex')}`;
+  await plane.ok(['create', 'namespace', OPERATORS]);
+  await plane.ok(['apply', '-k', RBAC]);
   await plane.ok(['create', 'namespace', id]);
   const world = new LeaderWorld(plane, id, [await startReplica(plane, 'a', id), await startReplica(plane, 'b', id)]);
   const pod = (name: string): object => ({

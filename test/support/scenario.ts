@@ -21,8 +21,12 @@ export interface ScenarioOptions {
   readonly isTls?: true;
   readonly basic?: NonNullable<RegistryOptions['basic']>;
   readonly deletion?: NonNullable<RegistryOptions['deletion']>;
+  /** The operator watches the scenario's namespace alone: several on one control plane then tell nothing twice. */
+  readonly isAlone?: false;
   /** More flags for the operator. */
   readonly args?: readonly string[];
+  /** More variables for the operator, read at each start. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** The operator speaks to the API server by this; default: one of its own ServiceAccount. */
   readonly kubeconfigPath?: string;
   /** A command that runs the operator, as OperatorOptions has it. */
@@ -67,9 +71,13 @@ export class Scenario {
     this.#start = parts.start;
   }
 
-  /** Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more. */
-  async restartOperator(): Promise<void> {
+  /**
+   * Ends the operator, and starts another with the same settings: it knows what the cluster knows, and no more.
+   * @param meanwhile done while none runs
+   */
+  async restartOperator(meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     await this.operator.stop();
+    await meanwhile();
     this.operator = await this.#start();
   }
 
@@ -193,7 +201,6 @@ export class Scenario {
         return holds ? request : undefined;
       },
       45_000,
-      150,
     );
   }
 
@@ -247,7 +254,6 @@ export class Scenario {
         return condition?.status === status && condition.reason === reason ? condition : undefined;
       },
       timeoutMs,
-      100,
     );
   }
 
@@ -270,12 +276,14 @@ export class Scenario {
     const { plane, id } = this;
     await plane.kubectl(['delete', 'isr', '--all', '-n', id, '--timeout=20s', '--ignore-not-found']);
     await this.operator.stop();
-    await plane.kubectl(['delete', 'tst', `${id}-ca`, `${id}-signingauthority`, '--ignore-not-found']);
-    await plane.kubectl(['delete', 'tp', id, '--ignore-not-found']);
-    await plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']);
+    const shared = [`tst/${id}-ca`, `tst/${id}-signingauthority`, `tp/${id}`];
+    await Promise.all([
+      plane.kubectl(['delete', ...shared, '--ignore-not-found']),
+      plane.kubectl(['delete', 'pods', '--all', '-n', id, '--grace-period=0', '--force']),
+      this.registry.stop(),
+      this.aws.stop(),
+    ]);
     await plane.kubectl(['delete', 'namespace', id, '--wait=false']);
-    await this.registry.stop();
-    await this.aws.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -323,11 +331,13 @@ export async function startScenario(
           '2s',
           '--trust-store-refresh',
           '2s',
+          ...(options.isAlone === false ? ['--watch-namespaces', id] : []),
           ...(options.args ?? []),
         ],
         env: {
           AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
           AWS_SECRET_ACCESS_KEY: aws.credentials.secretAccessKey,
+          ...options.env,
         },
       });
     const operator = await start();

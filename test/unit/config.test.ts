@@ -18,9 +18,26 @@ function refusalOf(argv: readonly string[], env: NodeJS.ProcessEnv = {}): string
 }
 
 describe('parseConfig', () => {
+  it.each([
+    [[], {}, false],
+    [['--tracing'], {}, true],
+    [['--tracing', '--log-level', 'debug'], {}, true],
+    [['--tracing=on'], {}, true],
+    [['--tracing=off'], { SEALWATCH_TRACING: 'on' }, false],
+    [[], { SEALWATCH_TRACING: 'on' }, true],
+  ] as const)('%j with %j: traces are wanted: %s', (argv, env, expected) => {
+    expect(configOf(argv, env).tracing).toBe(expected);
+  });
+
+  it('takes a switch alone, or with on or off', () => {
+    expect(refusalOf(['--tracing=yes'])).toBe('--tracing: expected on or off; found "yes"');
+    expect(refusalOf(['--tracing', 'off'])).toBe('off: no such flag');
+  });
+
   it('has a default for everything that is not a file or an endpoint', () => {
     expect(configOf([])).toEqual({
       logLevel: 'info',
+      tracing: false,
       listenAddress: { host: '0.0.0.0', port: 8080 },
       watchNamespaces: [],
       sweepIntervalMs: 60_000,
@@ -61,6 +78,7 @@ describe('parseConfig', () => {
       '--allow-addresses=fd00::/8',
       '--revocation-refresh=5m',
       '--revocation-cache-dir=/var/cache/sealwatch',
+      '--verdict-cache-dir=/var/cache/verdicts',
       '--config=/etc/grants=1.yaml',
       '--signer-endpoint=https://signer.example',
       '--signer-endpoint=us-west-2=https://west.example/?a=b',
@@ -76,6 +94,7 @@ describe('parseConfig', () => {
     ]);
     expect(config).toEqual({
       logLevel: 'debug',
+      tracing: false,
       listenAddress: { host: '::1', port: 0 },
       watchNamespaces: ['a', 'b', 'c'],
       sweepIntervalMs: 2_000,
@@ -89,6 +108,7 @@ describe('parseConfig', () => {
       allowAddresses: ['127.0.0.0/8', 'fd00::/8'],
       revocationRefreshMs: 300_000,
       revocationCacheDir: '/var/cache/sealwatch',
+      verdictCacheDir: '/var/cache/verdicts',
       configFile: '/etc/grants=1.yaml',
       signerEndpoints: new Map([
         ['*', 'https://signer.example'],
@@ -196,11 +216,11 @@ describe('parseConfig', () => {
   it('--help tells every flag with its variable and default, --version the version', () => {
     const help = parseConfig(['--help'], {});
     if (help.kind !== 'help') throw new Error('no help');
-    const flags = [...help.text.matchAll(/^ {2}--([a-z-]+) /gm)].map(([, flag]) => flag ?? '');
-    expect(flags).toHaveLength(Object.keys(configOf([])).length + 7);
+    const flags = [...help.text.matchAll(/^ {2}--([a-z-]+)[ []/gm)].map(([, flag]) => flag ?? '');
+    expect(flags).toHaveLength(Object.keys(configOf([])).length + 8);
     for (const flag of flags) {
       // Each flag that is told is one that is read.
-      expect(refusalOf([`--${flag}`])).toContain(`--${flag}: expected a value`);
+      expect(refusalOf([`--${flag}=`])).toContain(`--${flag}: expected a value`);
       expect(help.text).toContain(`env SEALWATCH_${flag.toUpperCase().replaceAll('-', '_')}`);
     }
     expect(help.text).toContain('(default 0.0.0.0:8080)');

@@ -32,6 +32,8 @@ export interface ChainRevocationOptions {
   readonly cache?: RevocationCache;
   /** Bytes of CRLs kept in memory; default 64 MiB. */
   readonly memoryBytes?: number;
+  /** Told whether a fresh answer was kept, of each that was asked for. */
+  readonly onLookup?: (isHit: boolean) => void;
 }
 
 /**
@@ -39,16 +41,19 @@ export interface ChainRevocationOptions {
  * good or not revocable: good. Else unknown: what a network, or anybody on it, can do is never told as revoked.
  */
 export function createChainRevocationChecker(options: ChainRevocationOptions): ChainRevocationChecker {
-  const { fetch, refreshMs, cache, memoryBytes = CRL_MEMORY_BYTES } = options;
+  const { fetch, refreshMs, cache, memoryBytes = CRL_MEMORY_BYTES, onLookup } = options;
+  const told = onLookup === undefined ? {} : { onLookup };
   const common = { refreshMs, ...(cache === undefined ? {} : { cache }) };
   const sources: Sources = {
     crl: {
       fetch,
+      ...told,
       store: new AnswerStore<Crl>({ ...common, maxBytes: memoryBytes }),
       flights: new Flights<KeptAnswer<Crl>>(),
     },
     ocsp: {
       fetch,
+      ...told,
       store: new AnswerStore<OcspAnswer>({ ...common, maxBytes: OCSP_MEMORY_BYTES }),
       flights: new Flights<KeptAnswer<OcspAnswer>>(),
     },

@@ -20,6 +20,8 @@ export interface AnswerSource<T extends Answer> {
   readonly fetch: Fetch;
   readonly store: AnswerStore<T>;
   readonly flights: Flights<KeptAnswer<T>>;
+  /** Told whether a fresh answer was kept, of each that was asked for. */
+  readonly onLookup?: (isHit: boolean) => void;
 }
 
 export interface AnswerRequest<T extends Answer> {
@@ -42,12 +44,14 @@ export type Obtained<T> =
  * network, and an answer that is not what was asked for, are causes; the caller's abort rejects.
  */
 export async function obtain<T extends Answer>(
-  { fetch, store, flights }: AnswerSource<T>,
+  { fetch, store, flights, onLookup }: AnswerSource<T>,
   { key, requests, read, isEnough = () => true }: AnswerRequest<T>,
   { now, signal, budget }: RevocationRun,
 ): Promise<Obtained<T>> {
   const kept = await store.find(key, now, read);
-  if (kept !== undefined && now < kept.refreshAt && isEnough(kept.answer)) return { kind: 'answer', ...kept };
+  const isFresh = kept !== undefined && now < kept.refreshAt && isEnough(kept.answer);
+  onLookup?.(isFresh);
+  if (isFresh) return { kind: 'answer', ...kept };
   const causes: string[] = [];
   for (const request of requests) {
     if (budget.left <= 0) {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { start } from '../../../src/cli/start.ts';
@@ -30,6 +31,21 @@ describe('start', () => {
       code: 64,
       stderr: "sealwatch: cannot be loaded; install it anew: Cannot find package 'undici' imported from x\n",
     });
+  });
+
+  it('a command that asks no cluster does not load the client of clusters: it is most of what there is', () => {
+    const hook = `import { registerHooks } from 'node:module';
+      registerHooks({ load: (url, context, next) => {
+        if (url.includes('@kubernetes/client-node')) console.error('loaded');
+        return next(url, context);
+      } });`;
+    const loaded = (...args: readonly string[]): boolean =>
+      spawnSync(
+        process.execPath,
+        ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, 'src/cli/main.ts', ...args],
+        { encoding: 'utf8' },
+      ).stderr.includes('loaded');
+    expect([loaded('list', '--help'), loaded('operator', '--help')]).toEqual([false, true]);
   });
 
   it('what an old Node.js loads first imports nothing else of ours, and asks for what package.json asks for', () => {

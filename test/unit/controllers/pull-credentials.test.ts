@@ -83,14 +83,56 @@ describe('pull credentials of pods (design.md, "Security boundaries")', () => {
   });
 
   it('of each namespace get their turn, in bounds', async () => {
-    const many = Array.from({ length: 16 }, (_, i) => `s${i}`);
-    pod('bad/p', many);
+    const many = Array.from({ length: 32 }, (_, i) => `s${i}`);
+    pod('bad/p', many.slice(0, 16));
+    pod('bad/q', many.slice(16));
     pod('shop/p', ['a']);
+    account('shop/default');
     for (const name of many) secret(`bad/${name}`, `bad-${name}`);
     secret('shop/a', 'good');
     const users = await usersOf(create('all'));
-    expect([users.indexOf('good'), users.length]).toEqual([1, 12]);
+    expect([users.indexOf('good'), users.length]).toEqual([1, 23]);
+    expect(read()).toHaveLength(24);
   });
+
+  it('of one namespace leave the turn to the next also where they have many entries, none at all, or other ways', async () => {
+    const entries = Object.fromEntries(
+      ['', '/app', '/app/x'].map((path) => [`r.test${path}`, { auth: btoa('bad:p') }]),
+    );
+    const data = { '.dockerconfigjson': btoa(JSON.stringify({ auths: entries })) };
+    const none = { '.dockerconfigjson': btoa('{"auths":{}}') };
+    const many = Array.from({ length: 40 }, (_, i) => `s${i}`);
+    pod('bad/p', many);
+    for (const name of many) objects.set(`bad/secrets/${name}`, { metadata: {}, data });
+    pod('worse/p', many.slice(0, 16));
+    pod('worse/q', many.slice(16, 32));
+    for (const name of many) objects.set(`worse/secrets/${name}`, { metadata: {}, data: none });
+    for (const name of many) {
+      pod(`worst/${name}`, [], name);
+      account(`worst/${name}`);
+    }
+    // Its Secret is its ServiceAccount's: the last that is looked at.
+    pod('shop/p', [], 'web');
+    account('shop/web', 'a');
+    secret('shop/a', 'good');
+    expect((await usersOf(create('all'), 'app/x')).slice(0, 4)).toContain('good');
+    expect(read().length).toBeLessThanOrEqual(24);
+  });
+
+  it.each(['', '.', '..', 'a/b', 'A', 'a%2fb', 'a b', `${'x'.repeat(300)}`])(
+    'of a name that no object can have are said, and keep no others from serving: %j',
+    async (name) => {
+      pod('bad/p', [name], 'web');
+      account('bad/web', name);
+      pod('shop/p', ['a']);
+      secret('shop/a', 'good');
+      account('shop/default');
+      const pull = create('all');
+      expect(await usersOf(pull)).toEqual(['good']);
+      expect(pull.hint(IMAGE)).toMatch(/Secret bad\/.*: expected a name/s);
+      expect(read()).toEqual(expect.not.arrayContaining([expect.stringMatching(/^bad\/secrets/)]));
+    },
+  );
 
   it('of many images are read once', async () => {
     pod('shop/p', ['a']);

@@ -358,4 +358,17 @@ describe('WorkQueue', () => {
       [30, 20],
     ]);
   });
+
+  it('counts the wait of a key that came while it ran from when it came', async () => {
+    create({ concurrency: 1, reconcile: gated });
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(10);
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(10);
+    queue.add('a');
+    await vi.advanceTimersByTimeAsync(20);
+    await open('a');
+    await open('a');
+    expect(results.map(({ waitedMs }) => waitedMs)).toEqual([0, 30]);
+  });
 });

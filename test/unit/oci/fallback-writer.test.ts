@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fallbackTag } from '../../../src/oci/fallback-index.ts';
 import { changeFallbackIndex } from '../../../src/oci/fallback-writer.ts';
+import { Mirrors } from '../../../src/oci/index.ts';
 import { type MemoryRegistry, startMemoryRegistry } from './memory-registry.ts';
 import { clientOf, digestOf, failureOf, INDEX, imageAt, MANIFEST, SUBJECT, signal } from './wire-client.ts';
 
@@ -105,6 +106,20 @@ describe('the fallback index with other writers (notary.md A5)', () => {
     const registry = await startMemoryRegistry();
     await Promise.all([1, 2, 3].map((n) => add(registry, entry(n))));
     expect(tagged(registry)).toEqual([entry(1), entry(2), entry(3)]);
+  });
+
+  it('is written by one at a time in this process, also under two names of one place: its own, and by a mirror', async () => {
+    const registry = await startMemoryRegistry();
+    const client = clientOf({ mirrors: new Mirrors([{ prefix: 'hub.example', mirror: registry.host }]) });
+    const change = (host: string, n: number): Promise<void> => {
+      const reference = { registry: host, repository: 'team/app' };
+      return changeFallbackIndex(client, reference, SUBJECT.digest, { add: entry(n) }, signal());
+    };
+    await Promise.all([change(registry.host, 1), change('hub.example', 2)]);
+    expect(tagged(registry)).toEqual([entry(1), entry(2)]);
+    const ofTag = registry.requests.filter((request) => request.includes(TAG)).map((request) => request.split(' ')[0]);
+    // Read, written, read back twice; then the other.
+    expect(ofTag).toEqual(['GET', 'PUT', 'GET', 'GET', 'GET', 'PUT', 'GET', 'GET']);
   });
 
   it("puts back another's entry that was there, vanished with our own, and whose manifest exists", async () => {

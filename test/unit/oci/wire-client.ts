@@ -4,6 +4,7 @@ import type { Descriptor } from '../../../src/notary/index.ts';
 import {
   anonymous,
   type CredentialProvider,
+  type Mirrors,
   OciError,
   type Reference,
   RegistryClient,
@@ -42,9 +43,10 @@ export function clientOf(
     readonly timeoutMs?: number;
     readonly hosts?: readonly string[];
     readonly memory?: RegistryMemory;
+    readonly mirrors?: Mirrors;
   } = {},
 ): RegistryClient {
-  const { credentials = anonymous, maxAttempts = 1, timeoutMs = 5_000, hosts, memory } = options;
+  const { credentials = anonymous, maxAttempts = 1, timeoutMs = 5_000, hosts, memory, mirrors } = options;
   return new RegistryClient({
     dispatcher: createDispatcher({ allowAddresses: ['127.0.0.0/8'] }),
     credentials,
@@ -53,6 +55,7 @@ export function clientOf(
     maxAttempts,
     timeoutMs,
     ...(memory === undefined ? {} : { memory }),
+    ...(mirrors === undefined ? {} : { mirrors: () => mirrors }),
   });
 }
 

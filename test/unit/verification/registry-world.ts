@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Descriptor, RevocationChecker } from '../../../src/notary/index.ts';
 import { anonymous, RegistryClient } from '../../../src/oci/index.ts';
 import { createDispatcher } from '../../../src/transport/index.ts';
-import { createPolicySet, ImageVerifier, type VerifyRequest } from '../../../src/verification/index.ts';
+import {
+  createPolicySet,
+  ImageVerifier,
+  type ImageVerifierOptions,
+  type VerifyRequest,
+} from '../../../src/verification/index.ts';
 import { forgeJws, rfc3339 } from '../../support/forge-jws.ts';
 import type { Chain } from '../../support/pki.ts';
 import { answer, startWireRegistry, type WireRegistry } from '../oci/wire-registry.ts';
@@ -29,18 +34,24 @@ export class RegistryWorld {
   registry: WireRegistry | undefined;
   now = this.started;
   checkRevocation: RevocationChecker = async () => ({ status: 'good', reason: 'not revoked' });
-  readonly verifier = new ImageVerifier({
-    policies: () => this.#policies(),
-    findTrustStore: (type, name) =>
-      type === 'ca' && name === 'acme' ? { type, name, certificates: this.chain.certificates.slice(-1) } : undefined,
-    plugins: [],
-    checkRevocation: (envelope, context) => this.checkRevocation(envelope, context),
-    verifyTimestamp: async () => ({ status: 'unknown', reason: 'not asked' }),
-    clock: () => this.now,
-    maxSignatures: 3,
-    keptListMaxAgeMs: HOUR_MS,
-    signatureCacheBytes: 1_000_000,
-  });
+  verifier = this.newVerifier();
+
+  /** One that knows nothing but what a cache on disk gives it. */
+  newVerifier(more: Partial<ImageVerifierOptions> = {}): ImageVerifier {
+    return new ImageVerifier({
+      policies: () => this.#policies(),
+      findTrustStore: (type, name) =>
+        type === 'ca' && name === 'acme' ? { type, name, certificates: this.chain.certificates.slice(-1) } : undefined,
+      plugins: [],
+      checkRevocation: (envelope, context) => this.checkRevocation(envelope, context),
+      verifyTimestamp: async () => ({ status: 'unknown', reason: 'not asked' }),
+      clock: () => this.now,
+      maxSignatures: 3,
+      keptListMaxAgeMs: HOUR_MS,
+      signatureCacheBytes: 1_000_000,
+      ...more,
+    });
+  }
 
   /** @param chain its root is the trust store `ca:acme` */
   constructor(chain: Chain) {
@@ -95,6 +106,12 @@ export class RegistryWorld {
 
   index(manifests: readonly object[], mediaType = INDEX, more: object = {}): Descriptor {
     return this.put({ schemaVersion: 2, mediaType, manifests, ...more }, mediaType);
+  }
+
+  /** Takes a signature out of the list, as its deletion does. */
+  unsign(subject: Descriptor, signature: string): void {
+    const left = (this.#referrers.get(subject.digest) ?? []).filter(({ digest }) => digest !== signature);
+    this.#referrers.set(subject.digest, left);
   }
 
   /** Adds a signature of a subject to the registry. */

@@ -19,6 +19,20 @@ describe('TrustStoreSet', () => {
     expect(set.ownerOf('ca', 'acme')).toBe('object');
   });
 
+  it('tells once which stores changed, by their type and name', () => {
+    const set = new TrustStoreSet();
+    set.put('object', store('acme'));
+    set.put('other', store('acme', 'tsa'));
+    expect([...set.takeChanged()].sort()).toEqual(['ca:acme', 'tsa:acme']);
+    set.put('object', store('acme'));
+    expect([...set.takeChanged()]).toEqual([]);
+    // Under a new name: what named the old one is affected too.
+    set.put('object', store('renamed'));
+    expect([...set.takeChanged()].sort()).toEqual(['ca:acme', 'ca:renamed']);
+    set.remove('other');
+    expect([...set.takeChanged()]).toEqual(['tsa:acme']);
+  });
+
   it('tells whether anything changed: by the bytes of certificates', () => {
     const set = new TrustStoreSet();
     set.put('object', store('acme'));

@@ -84,3 +84,13 @@ it('certificates are read in the order of the text', async () => {
   const { certificates, pem } = await createChain({ length: 4 });
   expect(parseCertificatesPem(pem).map((c) => c.raw)).toEqual(certificates.map((c) => c.raw));
 });
+
+it.each([
+  ['in one line', certificatePem],
+  ['after a comment', `# root\n${certificatePem}`],
+])('certificates that are base64 once too often say so: %s', (_name, pem) => {
+  const base64 = Buffer.from(pem).toString('base64');
+  expect(() => parseCertificatesPem(base64)).toThrow(/found none, but base64 of such blocks: decode it once$/);
+  expect(() => parseCertificatesPem(base64.replace(/.{64}/g, '$&\n'))).toThrow(/decode it once$/);
+  expect(() => parseCertificatesPem('aGVsbG8=')).toThrow(/found none$/);
+});

@@ -1,0 +1,6 @@
+export {
+  type BoundedFolder,
+  type BoundedFolderOptions,
+  type FolderEntry,
+  openBoundedFolder,
+} from './bounded-folder.ts';
