@@ -7,25 +7,29 @@ import { latency } from './latency.ts';
 import { oneImage } from './one-image.ts';
 import { parsers } from './parsers.ts';
 import { policyChange } from './policy-change.ts';
+import { reevaluation } from './reevaluation.ts';
 import { restart } from './restart.ts';
 import { scale, scale1000, scale3000 } from './scale.ts';
 import { soak } from './soak.ts';
 import { steady } from './steady.ts';
 import { takeover } from './takeover.ts';
+import { verify } from './verify.ts';
 
 /** In the order in which they run. */
 const BENCHES: readonly Bench[] = [
   parsers,
   crl,
+  verify,
+  reevaluation,
   burst,
   oneImage,
-  policyChange,
-  restart,
-  takeover,
   scale1000,
   scale3000,
   scale,
   latency,
+  policyChange,
+  restart,
+  takeover,
   steady,
   soak,
 ];

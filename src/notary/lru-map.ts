@@ -18,9 +18,10 @@ export class LruMap<V> {
   set(key: string, value: V): void {
     this.#entries.delete(key);
     this.#entries.set(key, value);
+    if (this.#entries.size <= this.#maxEntries) return;
     for (const [oldest] of this.#entries) {
-      if (this.#entries.size <= this.#maxEntries) break;
       this.#entries.delete(oldest);
+      break;
     }
   }
 }

@@ -13,6 +13,7 @@ const MAX_ITEMS = 10_000;
 const MIN_SECONDS = -62_167_219_200;
 const MAX_SECONDS = 253_402_300_799;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const TAG_EPOCH_TIME = 1;
 const DECODER_ERROR = 'CBOR decode error: ';
 const OPTIONS = {
@@ -111,7 +112,7 @@ class StrictTokenizer extends Tokenizer {
   #readText(token: Token): Token {
     if (token.byteValue === undefined) return token;
     try {
-      token.value = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(token.byteValue);
+      token.value = UTF8.decode(token.byteValue);
     } catch {
       throw this.#error('has text that is not valid UTF-8');
     }

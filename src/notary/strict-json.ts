@@ -10,6 +10,7 @@ const MAX_DEPTH = 32;
 /** An envelope needs less than a hundred; 32 MiB of empty objects would take 2 GiB of memory. */
 const MAX_VALUES = 100_000;
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NUMBER = /-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?/y;
 
 /**
@@ -49,7 +50,7 @@ export function foldCase(text: string): string {
 /** Decodes UTF-8, refusing invalid bytes. */
 function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch (cause) {
     throw malformed(`${what} is not valid UTF-8`, cause);
   }

@@ -24,6 +24,7 @@ import type { Clock } from './clock.ts';
 import { refusesOnlyUs } from './covering-indexes.ts';
 import type { EvaluatedSignature } from './evaluation.ts';
 import { type ImageKey, imageKey } from './image.ts';
+import { createLoopTurns } from './loop-turns.ts';
 import type { PolicyStatement } from './policy-set.ts';
 import { SignatureCache } from './signature-cache.ts';
 import type { VerdictCache } from './verdict-cache.ts';
@@ -84,6 +85,7 @@ export class SignatureJudge {
   readonly #options: SignatureJudgeOptions;
   readonly #lists = new Map<ImageKey, KeptList>();
   readonly #signatures: SignatureCache;
+  readonly #loopTurn = createLoopTurns();
   /** Ends when the last large envelope that was begun is done with. */
   #large: Promise<void> = Promise.resolve();
 
@@ -222,6 +224,8 @@ export class SignatureJudge {
         if (bytes > LARGE_ENVELOPE_BYTES) release = await this.#turn(signal);
       });
       onSize(artifact.envelope.byteLength);
+      await this.#loopTurn();
+      signal.throwIfAborted();
       return { digest, kind: 'evaluated', outcome: await this.#verify(request, statement, subject, artifact, signal) };
     } catch (error) {
       if (error instanceof OciError && isContentFault(error)) {

@@ -1,5 +1,6 @@
 // Command notation-judge answers what notation-go makes of a signature: it signs and verifies on a registry, on an
-// OCI image layout or on an envelope alone, and validates trust policies, for the conformance suite.
+// OCI image layout or on an envelope alone, and validates trust policies, for the conformance suite; and it tells how long
+// verifying takes, for the benches.
 //
 // It reads requests from standard input, one JSON object a line, and writes one answer a line to standard output, in
 // whatever order they are done: an answer carries the id of its request. It ends with its input.
@@ -29,6 +30,7 @@ type request struct {
 	Operation string          `json:"operation"`
 	signRequest
 	verifyRequest
+	measureRequest
 	target
 }
 
@@ -45,7 +47,8 @@ type answer struct {
 	// Envelope is base64 in JSON.
 	Envelope []byte `json:"envelope,omitempty"`
 	// Statement that applies to the reference of a policy request.
-	Statement string `json:"statement,omitempty"`
+	Statement string    `json:"statement,omitempty"`
+	Measured  *measured `json:"measured,omitempty"`
 }
 
 // result is one validation of one signature.
@@ -130,9 +133,11 @@ func perform(ctx context.Context, req *request) (answer, error) {
 		return sign(ctx, req)
 	case "verify":
 		return verify(ctx, req)
+	case "measure":
+		return measure(ctx, req)
 	case "policy":
 		return checkPolicy(req)
 	default:
-		return answer{}, fault("operation %q: expected sign, verify or policy", req.Operation)
+		return answer{}, fault("operation %q: expected sign, verify, measure or policy", req.Operation)
 	}
 }

@@ -84,7 +84,12 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
 }
 
 /** Pushes tiny signed images past the proxy. @returns their keys as the proxy's host names them */
-async function pushImages(proxy: FaultProxy, host: string, count: number, chain: Chain): Promise<readonly ImageKey[]> {
+export async function pushImages(
+  proxy: FaultProxy,
+  host: string,
+  count: number,
+  chain: Chain,
+): Promise<readonly ImageKey[]> {
   const client = localClient();
   const reference = parseReference(`${host}/${REPOSITORY}:v1`);
   const config = await client.pushBlob(

@@ -42,6 +42,12 @@ export interface JudgeVerifyRequest extends JudgeTarget {
   readonly requiredMetadata?: Readonly<Record<string, string>>;
 }
 
+/** Verifies the envelope over and over, with the trust stores in memory. */
+export interface JudgeMeasureRequest extends Omit<JudgeVerifyRequest, 'operation'> {
+  readonly operation: 'measure';
+  readonly times: number;
+}
+
 export interface JudgePolicyRequest {
   readonly operation: 'policy';
   readonly policy: unknown;
@@ -49,7 +55,7 @@ export interface JudgePolicyRequest {
   readonly reference?: string;
 }
 
-export type JudgeRequest = JudgeSignRequest | JudgeVerifyRequest | JudgePolicyRequest;
+export type JudgeRequest = JudgeSignRequest | JudgeVerifyRequest | JudgeMeasureRequest | JudgePolicyRequest;
 
 /** One validation of one signature, as notation-go tells it; no error when it passed. */
 export interface JudgeResult {
@@ -69,6 +75,12 @@ export interface JudgeAnswer {
   readonly digest?: string;
   /** The statement that applies to the reference of a policy request. */
   readonly statement?: string;
+  readonly measured?: {
+    /** Of each verification. */
+    readonly wallNanoseconds: readonly number[];
+    /** Of the process, for all of them together. */
+    readonly cpuNanoseconds: number;
+  };
 }
 
 /** notation-go, asked over a pipe. */
@@ -84,9 +96,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Starts the judge of test/interop. It ends with this process, whose end closes its input. */
-export async function startJudge(): Promise<Judge> {
-  const child = spawn(await ensureTool('notation-judge'), [], { stdio: ['pipe', 'pipe', 'inherit'] });
+/**
+ * Starts the judge of test/interop. It ends with this process, whose end closes its input.
+ * @param env beside that of this process
+ */
+export async function startJudge(env: NodeJS.ProcessEnv = {}): Promise<Judge> {
+  const child = spawn(await ensureTool('notation-judge'), [], {
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const waiting = new Map<number, Waiting>();
   const exited = Promise.withResolvers<void>();
   const end = (reason: string): void => {

@@ -136,8 +136,14 @@ export function readTime({ tag, content }: DerValue, what: string): Date {
   const time = new Date(0);
   time.setUTCFullYear(fullYear, Number(month) - 1, day);
   time.setUTCHours(Number(hour), minute, second);
-  const shown = time.toISOString().replace(/\D/g, '');
-  if (!shown.startsWith(text.slice(-13, -1), 2) || fullYear < 1950) throw derError(what, 'a time that does not exist');
+  // What does not exist, Date carries over into the next minute, hour, day or month.
+  const exists =
+    time.getUTCMonth() === Number(month) - 1 &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  if (!exists || fullYear < 1950) throw derError(what, 'a time that does not exist');
   return time;
 }
 

@@ -68,12 +68,9 @@ export function verifyByAuthority(
   const algorithm = authorityAlgorithmOf(identifier);
   if (algorithm === undefined || !KEY_TYPES[algorithm.kind].includes(key.asymmetricKeyType ?? '')) return false;
   if (!isUsableKey(key)) return false;
-  const pss =
-    algorithm.kind === 'RSA-PSS'
-      ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      : {};
+  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
   try {
-    return verify(algorithm.hash, signedBytes, { key, ...pss }, signature);
+    return verify(algorithm.hash, signedBytes, algorithm.kind === 'RSA-PSS' ? { key, ...pss } : key, signature);
   } catch {
     // A key that OpenSSL cannot use at all.
     return false;

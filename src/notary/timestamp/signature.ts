@@ -21,7 +21,7 @@ export function checkTokenSignature(signer: TokenSigner, leaf: X509Certificate):
     throw invalidTimestamp(`the timestamp is signed with ${kind}, but the key of its authority is of another kind`);
   }
   const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
-  if (!verifies(signer, { key, ...(kind === 'RSA-PSS' ? pss : {}) })) {
+  if (!verifies(signer, kind === 'RSA-PSS' ? { key, ...pss } : key)) {
     throw invalidTimestamp("the timestamp's signature does not verify with the key of its authority");
   }
 }

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { NotaryError } from '../error.ts';
 import { quote } from '../quote.ts';
-import { isSubset, parseDistinguishedName, subjectOf } from './distinguished-name.ts';
+import { type DistinguishedName, isSubset, parseDistinguishedName, subjectOf } from './distinguished-name.ts';
 
 const SUBJECT_PREFIX = 'x509.subject:';
 /** Partition, region and account, then a signing profile (or one of its versions) or an alias (aws.md). */
@@ -35,7 +35,18 @@ export function matchesTrustedIdentity(leaf: X509Certificate, identities: readon
   if (identities.includes('*')) return true;
   const subject = subjectOf(leaf);
   if (subject === undefined) return false;
-  return identities.some((identity) => identity.startsWith(SUBJECT_PREFIX) && isSubset(nameOf(identity), subject));
+  return namesOf(identities).some((name) => isSubset(name, subject));
+}
+
+const parsedNames = new WeakMap<readonly string[], readonly DistinguishedName[]>();
+
+/** The distinguished names among the identities, read once for each statement. */
+function namesOf(identities: readonly string[]): readonly DistinguishedName[] {
+  const known = parsedNames.get(identities);
+  if (known !== undefined) return known;
+  const names = identities.filter((identity) => identity.startsWith(SUBJECT_PREFIX)).map(nameOf);
+  parsedNames.set(identities, names);
+  return names;
 }
 
 function refuseOverlap(identities: readonly string[]): void {
@@ -52,7 +63,7 @@ function refuseOverlap(identities: readonly string[]): void {
   }
 }
 
-function nameOf(identity: string): ReturnType<typeof parseDistinguishedName> {
+function nameOf(identity: string): DistinguishedName {
   return parseDistinguishedName(identity.slice(SUBJECT_PREFIX.length));
 }
 

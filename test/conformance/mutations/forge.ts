@@ -1,6 +1,12 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { MEDIA_TYPE_COSE, MEDIA_TYPE_JWS, type SignatureOutcome } from '../../../src/notary/index.ts';
+import {
+  createVerificationCache,
+  MEDIA_TYPE_COSE,
+  MEDIA_TYPE_JWS,
+  type SignatureOutcome,
+  type VerifySignatureInput,
+} from '../../../src/notary/index.ts';
 import { type CborItem, encodeCbor } from '../../support/cbor.ts';
 import { COSE_ALGORITHMS, type CoseHeader, epoch, forgeCose } from '../../support/forge-cose.ts';
 import { forgeJws, rfc3339 } from '../../support/forge-jws.ts';
@@ -59,10 +65,13 @@ export interface Hooks {
 
 export interface Forged {
   readonly outcome: SignatureOutcome;
+  /** What a verifier makes of it that has seen it before, and every envelope that was forged before it. */
+  readonly seen: SignatureOutcome;
   /** Whether each hook gave something else than it got. */
   readonly changed: boolean;
 }
 
+const cache = createVerificationCache();
 const goodChains = new Map<KindName, Promise<Chain>>();
 
 function goodChain(kind: KindName): Promise<Chain> {
@@ -115,14 +124,17 @@ export async function forgeAndVerify(format: Format, kindName: KindName, hooks: 
           bytes: (bytes) => apply(hooks.bytes, bytes),
         });
   const root = chain.certificates.slice(-1);
-  const outcome = await verify(envelopeBytes, {
+  const question: Partial<VerifySignatureInput> = {
     mediaType: format === 'JWS' ? MEDIA_TYPE_JWS : MEDIA_TYPE_COSE,
     statement: kind.statement,
     findTrustStore: (type, name) =>
       name === 'acme' && (type === kind.storeType || type === 'tsa') ? { type, name, certificates: root } : undefined,
     ...kind.verification,
-  });
-  return { outcome, changed: changes.length === Object.keys(hooks).length && changes.every(Boolean) };
+  };
+  const outcome = await verify(envelopeBytes, question);
+  await verify(envelopeBytes, { ...question, cache });
+  const seen = await verify(envelopeBytes, { ...question, cache });
+  return { outcome, seen, changed: changes.length === Object.keys(hooks).length && changes.every(Boolean) };
 }
 
 async function issue({ leafKey, ...options }: ChainChange): Promise<Chain> {

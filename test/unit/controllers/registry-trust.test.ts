@@ -3,7 +3,6 @@ import { ecrCredentials } from '../../../src/aws/index.ts';
 import { parseConfig } from '../../../src/config.ts';
 import { createRegistryClients } from '../../../src/controllers/registry-clients.ts';
 import { anonymous, NO_MIRRORS } from '../../../src/oci/index.ts';
-import { Metrics } from '../../../src/reporting/index.ts';
 import { startNameProxy } from '../../support/name-proxy.ts';
 import { createTlsFronts } from '../../support/tls-front.ts';
 import { silentLogger } from '../kubernetes/wire-server.ts';
@@ -27,7 +26,6 @@ it('a CA of a request vouches for the registries of its own network, never for t
   const ecr = ecrCredentials();
   const clients = await createRegistryClients({
     config: parsed.config,
-    metrics: new Metrics(),
     logger: silentLogger,
     ecr,
     mirrors: () => NO_MIRRORS,
