@@ -330,6 +330,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     sweepLagMs: () => sweep.lagMs(),
     eventsDropped: () => events.dropped,
     verdicts: () => verdicts.entries(),
+    trustStores: () => trustStores.certificates(),
   });
 
   services.onSettings((now, before) => {

@@ -37,6 +37,11 @@ export class TrustStoreSet {
     return this.#stores.get(`${type}:${name}`)?.owner;
   }
 
+  /** The certificates in force, by the object that put them there. */
+  *certificates(): Iterable<readonly [owner: string, certificates: TrustStoreCertificates['certificates']]> {
+    for (const { owner, store } of this.#stores.values()) yield [owner, store.certificates];
+  }
+
   readonly find: FindTrustStore = (type, name) => this.#stores.get(`${type}:${name}`)?.store;
 
   #removeOthers(owner: string, keep: string | undefined): boolean {

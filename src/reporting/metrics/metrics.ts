@@ -7,11 +7,12 @@ import { type DefinedMetric, MetricSet } from './metric-set.ts';
 import { PodMetrics, type PodReport } from './pod-metrics.ts';
 import { ProcessMetrics } from './process-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
+import { defineTrustStoreMetrics, type ObservedTrustStores } from './trust-store-metrics.ts';
 import { type ObservedVerdicts, VerdictMetrics } from './verdict-metrics.ts';
 import { type ObservedWork, type WatchReport, WorkMetrics } from './work-metrics.ts';
 
 /** What is read at the moment of a scrape. */
-export type Observed = ObservedVerdicts & ObservedWork;
+export type Observed = ObservedVerdicts & ObservedTrustStores & ObservedWork;
 
 type Of<T, M extends keyof T> = T[M] extends (...args: infer A) => void ? A : never;
 
@@ -29,6 +30,7 @@ export class Metrics {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
   constructor() {
+    defineTrustStoreMetrics(this.#set, () => this.#observed);
     collectDefaultMetrics({ register: this.#set.registry });
   }
 

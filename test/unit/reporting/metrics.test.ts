@@ -1,10 +1,19 @@
+import type { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ImageVerdict } from '../../../src/api/image-verdict.ts';
+import { distinguishedNameOf } from '../../../src/notary/index.ts';
 import { Metrics } from '../../../src/reporting/index.ts';
+import { createChain } from '../../support/pki.ts';
 
 const NOW = new Date('2026-02-01T00:00:00Z');
 const FOREIGN_TEXT = 'a message that a registry chose';
-const NOTHING_OBSERVED = { queues: () => [], eventsDropped: () => 0, sweepLagMs: () => 0, verdicts: () => [] };
+const NOTHING_OBSERVED = {
+  queues: () => [],
+  eventsDropped: () => 0,
+  sweepLagMs: () => 0,
+  verdicts: () => [],
+  trustStores: () => [],
+};
 
 function podWith(n: number, namespace = 'n', reference = `r.example/app:${n}`) {
   const pod = { name: `p${n}`, namespace, uid: `u${n}`, resourceVersion: '1', creationTimestamp: '' };
@@ -111,6 +120,44 @@ describe('metrics stay bounded', () => {
     expect(series(await metrics.text(), name)).toEqual([]);
   });
 
+  it('certificates of trust stores up to a bound, the soonest to expire first, and none of a store that is gone', async () => {
+    const metrics = new Metrics();
+    const at = (day: number) => new Date(NOW.getTime() + day * 86_400_000);
+    const rootOf = async (name: string, caNotAfter: Date) => {
+      const { certificates } = await createChain({ length: 2, caName: name, caNotAfter, key: 'P-256' });
+      const root = certificates.at(-1);
+      if (root === undefined) throw new Error('a chain has a root');
+      return root;
+    };
+    const [first, second, late] = [
+      await rootOf('Acme', at(400)),
+      await rootOf('Acme', at(4_000)),
+      await rootOf('Late', at(5_000)),
+    ];
+    const many = Array.from({ length: 1_000 }, (_, n) => [`store-${n}`, [first]] as const);
+    let stores: readonly (readonly [string, readonly X509Certificate[]])[] = [['late', [late]], ...many];
+    metrics.observe({ ...NOTHING_OBSERVED, trustStores: () => stores });
+    const name = 'sealwatch_trust_store_certificate_expiry_timestamp_seconds';
+    const lines = series(await metrics.text(), name);
+    expect(lines).toHaveLength(1_000);
+    expect(lines.join('\n')).not.toContain('"late"');
+    // During a rotation two have one subject, in either order.
+    for (const certificates of [
+      [first, second],
+      [second, first],
+    ]) {
+      stores = [['acme', certificates]];
+      expect(series(await metrics.text(), name)).toEqual([
+        `${name}{trust_store="acme",subject="${distinguishedNameOf(first)}"} ${at(400).getTime() / 1_000}`,
+      ]);
+    }
+    stores = [];
+    expect(series(await metrics.text(), name)).toEqual([]);
+    stores = [['acme', [first]]];
+    metrics.standby();
+    expect(series(await metrics.text(), name)).toEqual([]);
+  });
+
   it('1,000 images in 10,000 pods, half of them flagged, are a scrape of 2 MiB, and others have their turn meanwhile', async () => {
     const metrics = new Metrics();
     for (let n = 0; n < 10_000; n += 1) {
@@ -142,6 +189,7 @@ describe('what is read at a scrape', () => {
   it('is how full and how slow the queues are, and how late the sweep is', async () => {
     const metrics = new Metrics();
     metrics.observe({
+      ...NOTHING_OBSERVED,
       queues: () => [{ queue: 'pod', depth: 3, running: 2, delayed: 7 }],
       eventsDropped: () => 4,
       sweepLagMs: () => 1_500,
