@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { metricsPage } from '../../../hack/metrics-reference/page.ts';
@@ -73,7 +73,14 @@ describe('the metrics', () => {
 
   it('are the only ones that the pages name', () => {
     const known = new Set(defined.map(({ name }) => name));
-    for (const page of ['README.md', 'docs/operations.md', 'docs/design.md', 'docs/registries.md', 'docs/aws.md']) {
+    const runbooks = readdirSync(join(ROOT, 'docs/runbooks')).map((page) => `docs/runbooks/${page}`);
+    const pages = ['README.md', 'docs/operations.md', 'docs/design.md', 'docs/registries.md', 'docs/aws.md'];
+    for (const page of [
+      ...pages,
+      ...runbooks,
+      'config/grafana/sealwatch.json',
+      'charts/sealwatch/templates/NOTES.txt',
+    ]) {
       const named = readFileSync(join(ROOT, page), 'utf8').match(/\bsealwatch_[a-z_]+[a-z]\b/g) ?? [];
       expect([page, named.filter((name) => !known.has(name.replace(/_(?:bucket|sum|count)$/, '')))]).toEqual([
         page,
