@@ -8,13 +8,25 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
+export interface ProgramOptions {
+  readonly stdin?: string;
+  /** Beside this process's own. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
 /** Runs a tool of the catalog to its end; never rejects for what it refuses. */
-export async function runTool(
-  name: string,
+export async function runTool(name: string, args: readonly string[], options?: ProgramOptions): Promise<ProgramResult> {
+  return runProgram(await ensureTool(name), args, options);
+}
+
+/** Runs a program to its end; never rejects for what it refuses. */
+export async function runProgram(
+  command: string,
   args: readonly string[],
-  options: { readonly stdin?: string; readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+  options: ProgramOptions = {},
 ): Promise<ProgramResult> {
-  const child = spawn(await ensureTool(name), args, {
+  const child = spawn(command, args, {
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: ['pipe', 'pipe', 'pipe'],

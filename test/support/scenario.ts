@@ -213,6 +213,12 @@ export class Scenario {
       metadata: { name, namespace: this.id },
       spec: { ...spec, containers: entries.map(([container, { image }]) => ({ name: container, image })) },
     });
+    await this.reportRunning(name, containers);
+  }
+
+  /** Says of a pod that is there what a kubelet would once its containers run. */
+  async reportRunning(name: string, containers: Readonly<Record<string, RunningImage>>): Promise<void> {
+    const entries = Object.entries(containers);
     const running = { running: { startedAt: '2026-01-01T00:00:00Z' } };
     const status = {
       phase: 'Running',
