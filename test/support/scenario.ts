@@ -205,19 +205,28 @@ export class Scenario {
   }
 
   /** Creates a pod, and says of its containers what a kubelet would: there is none here. */
-  async runPod(name: string, containers: Readonly<Record<string, RunningImage>>, spec: object = {}): Promise<void> {
+  async runPod(
+    name: string,
+    containers: Readonly<Record<string, RunningImage>>,
+    spec: object = {},
+    namespace = this.id,
+  ): Promise<void> {
     const entries = Object.entries(containers);
     await this.apply({
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name, namespace: this.id },
+      metadata: { name, namespace },
       spec: { ...spec, containers: entries.map(([container, { image }]) => ({ name: container, image })) },
     });
-    await this.reportRunning(name, containers);
+    await this.reportRunning(name, containers, namespace);
   }
 
   /** Says of a pod that is there what a kubelet would once its containers run. */
-  async reportRunning(name: string, containers: Readonly<Record<string, RunningImage>>): Promise<void> {
+  async reportRunning(
+    name: string,
+    containers: Readonly<Record<string, RunningImage>>,
+    namespace = this.id,
+  ): Promise<void> {
     const entries = Object.entries(containers);
     const running = { running: { startedAt: '2026-01-01T00:00:00Z' } };
     const status = {
@@ -237,7 +246,7 @@ export class Scenario {
       'pod',
       name,
       '-n',
-      this.id,
+      namespace,
       '--subresource=status',
       '-p',
       JSON.stringify({ status }),
@@ -277,10 +286,15 @@ export class Scenario {
       .map((event) => event.note);
   }
 
+  /** Deletes the requests, and waits until the operator has let them go. */
+  async deleteRequests(): Promise<void> {
+    await this.plane.kubectl(['delete', 'isr', '--all', '-n', this.id, '--timeout=20s', '--ignore-not-found']);
+  }
+
   /** Stops what was started, and deletes what was created. */
   async stop(): Promise<void> {
     const { plane, id } = this;
-    await plane.kubectl(['delete', 'isr', '--all', '-n', id, '--timeout=20s', '--ignore-not-found']);
+    await this.deleteRequests();
     await this.operator.stop();
     const shared = [`tst/${id}-ca`, `tst/${id}-signingauthority`, `tp/${id}`];
     await Promise.all([
