@@ -4,7 +4,7 @@ import { type AwsEmulator, startAwsEmulator } from './aws-emulator/index.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { type OperatorProcess, startOperator } from './operator.ts';
 import { createChain } from './pki.ts';
-import { runTool, toolOutput } from './program.ts';
+import { type ProgramResult, runTool, toolOutput } from './program.ts';
 import { type Registry, startRegistry } from './registries.ts';
 import { Scenario } from './scenario.ts';
 import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
@@ -60,8 +60,10 @@ export class HelmWorld {
   }
 
   /** The same, for what may be refused. */
-  tryHelm(...args: readonly string[]): ReturnType<typeof runTool> {
-    return runTool('helm', args, { env: this.#env() });
+  async tryHelm(args: readonly string[], cwd?: string): Promise<ProgramResult> {
+    const result = await runTool('helm', args, { env: this.#env(), ...(cwd === undefined ? {} : { cwd }) });
+    // It tells of each link within the chart, and of nothing else at that level.
+    return { ...result, stderr: result.stderr.replaceAll(/^level=INFO msg="found symbolic link.*\n/gm, '') };
   }
 
   /** Installs a release. */
