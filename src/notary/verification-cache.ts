@@ -23,11 +23,11 @@ export interface VerificationCache {
 
 /** How many entries a cache holds at most. An attacker who fills it costs others time, and no memory beyond this. */
 export interface VerificationCacheLimits {
-  /** About 16 KiB each. Default 512. */
+  /** About 6 KiB each. Default 512. */
   readonly maxCertificates?: number;
-  /** About 250 bytes each. Default 4,096. */
+  /** About 200 bytes each. Default 4,096. */
   readonly maxLinks?: number;
-  /** About 150 bytes each. Default 16,384. */
+  /** About 100 bytes each. Default 16,384. */
   readonly maxEnvelopes?: number;
 }
 
