@@ -23,7 +23,8 @@ COPY --from=dependencies /sealwatch/node_modules node_modules
 COPY --from=build /sealwatch/dist dist
 COPY --from=build /sealwatch/bin /usr/local/bin
 COPY package.json LICENSE ./
-ENV NODE_ENV=production
+# Two pools of malloc: with one for each thread, 20 MiB more lie idle.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2
 # By number, so that Kubernetes can tell that it is not root. Nothing is written but to the folders of caches.
 USER 65532:65532
 EXPOSE 8080

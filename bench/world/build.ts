@@ -11,7 +11,7 @@ const run = promisify(execFile);
 export interface BuiltOperator {
   /** What Node is given before the operator's flags. */
   readonly entry: readonly string[];
-  readonly nodeOptions: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /**
@@ -28,10 +28,14 @@ export async function builtOperator(): Promise<BuiltOperator> {
   const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
   const [, flags = ''] =
     /^ENTRYPOINT \["\/nodejs\/bin\/node", (.*)"\/sealwatch\/dist\/cli\/main\.js"\]$/m.exec(dockerfile) ?? [];
+  const [, variables = ''] = /^ENV (.*)$/m.exec(dockerfile) ?? [];
   return {
     entry: [...[...flags.matchAll(/"([^"]+)"/g)].map(([, flag = '']) => flag), ENTRY, 'operator'],
-    // Node takes half of a container's memory for the old generation, as V8 counts it.
-    nodeOptions: `--max-old-space-size=${Math.floor((await memoryLimitMiB()) / 2)}`,
+    env: {
+      ...Object.fromEntries([...variables.matchAll(/(\S+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value])),
+      // Node takes half of a container's memory for the old generation, as V8 counts it.
+      NODE_OPTIONS: `--max-old-space-size=${Math.floor((await memoryLimitMiB()) / 2)}`,
+    },
   };
 }
 

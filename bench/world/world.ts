@@ -77,7 +77,7 @@ export class World {
     const config = join(this.#folder.path, 'config.yaml');
     const registry = { mirrors: [{ prefix: REGISTRY_NAME, mirror: host }] };
     await writeFile(config, JSON.stringify({ registry }));
-    const { entry, nodeOptions } = await builtOperator();
+    const { entry, env: image } = await builtOperator();
     const kubeconfigPath = await this.plane.operatorKubeconfig();
     const startedAt = performance.now();
     const operator = await startOperator({
@@ -92,8 +92,7 @@ export class World {
       env: {
         AWS_ACCESS_KEY_ID: this.aws.credentials.accessKeyId,
         AWS_SECRET_ACCESS_KEY: this.aws.credentials.secretAccessKey,
-        NODE_ENV: 'production',
-        NODE_OPTIONS: nodeOptions,
+        ...image,
         ...env,
       },
       entry,

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { untilAborted } from '../transport/index.ts';
+import { untilAborted, withDeadline } from '../transport/index.ts';
 import { AwsError } from './aws-error.ts';
 import {
   type AwsOptions,
@@ -22,16 +22,20 @@ export interface Call<T> extends CallSubject {
 export async function callAws<T>(call: Call<T>, options: AwsOptions, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { maxAttempts = DEFAULT_MAX_ATTEMPTS, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
-  const deadline = AbortSignal.timeout(maxAttempts * requestTimeoutMs);
+  const timeoutMs = maxAttempts * requestTimeoutMs;
   const started = performance.now();
   const tell = (result: AwsRequestEvent['result']): void => {
     const { service, operation, region } = call;
     options.onRequest?.({ service, operation, region, result, durationMs: performance.now() - started });
   };
   try {
-    const bound = AbortSignal.any([signal, deadline]);
-    // The SDK itself does not look at the signal while it gets credentials.
-    const answer = await untilAborted(call.send(bound), bound);
+    // Its timer ends with the call: the sweep makes one for every signature, again and again.
+    const answer = await withDeadline(timeoutMs, signal, ({ signal: bound }) =>
+      // The SDK itself does not look at the signal while it gets credentials.
+      untilAborted(call.send(bound), bound).catch((error: unknown) => {
+        throw bound.aborted && !signal.aborted ? timedOut(call, timeoutMs) : error;
+      }),
+    );
     tell('success');
     return answer;
   } catch (error) {
@@ -39,7 +43,7 @@ export async function callAws<T>(call: Call<T>, options: AwsOptions, signal: Abo
       tell('aborted');
       throw signal.reason;
     }
-    const mapped = deadline.aborted ? timedOut(call, maxAttempts * requestTimeoutMs) : toAwsError(error, call);
+    const mapped = error instanceof AwsError ? error : toAwsError(error, call);
     tell(mapped.code);
     throw mapped;
   }

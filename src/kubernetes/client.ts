@@ -34,7 +34,8 @@ export interface KubernetesClientOptions {
  *
  * Every method throws ApiError: of the server's metav1.Status, or with status 0 where no answer came (`Unreachable`,
  * `Timeout`) or none that can be read (`InvalidAnswer`, `TooLarge`). An abort by the caller throws the signal's
- * reason; a write that the fence holds back throws NotLeaderError. A 401 makes it read the credentials again and try once more (faults.md 6); nothing else is retried here.
+ * reason; a write that the fence holds back throws NotLeaderError. A 401 makes it read the credentials again and try
+ * once more (faults.md 6); nothing else is retried here.
  */
 export class KubernetesClient {
   readonly #connections: Connections;

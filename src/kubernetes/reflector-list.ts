@@ -4,7 +4,8 @@ import type { ObjectIndex, Replacement } from './object-index.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
 import { isKubernetesObject } from './watch-event.ts';
 
-const DEFAULT_PAGE_SIZE = 500;
+/** Of pods about 1 MB of JSON: 5 ms to parse. Larger pages are no faster, and hold up the rest longer. */
+const DEFAULT_PAGE_SIZE = 250;
 
 /**
  * Reads a whole collection page by page, projecting each object as its page comes, so that one page of whole objects

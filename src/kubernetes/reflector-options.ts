@@ -73,7 +73,7 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   readonly onChange: OnChange<T>;
   readonly onState?: (state: ReflectorState) => void;
   readonly logger: Logger;
-  /** Objects a page; 500 by default. */
+  /** Objects a page; 250 by default. */
   readonly pageSize?: number;
   readonly timing?: Partial<ReflectorTiming>;
   readonly random?: () => number;

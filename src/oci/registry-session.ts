@@ -7,6 +7,7 @@ import {
   throughFence,
   type WriteFence,
   type WritePass,
+  withDeadline,
 } from '../transport/index.ts';
 import {
   authorizationOf,
@@ -139,14 +140,22 @@ export class RegistrySession {
     );
   }
 
-  async #attempts(reference: Reference, input: Omit<TimedRequest, 'endsAt'>, signal: AbortSignal): Promise<HttpAnswer> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
-    const endsAt = performance.now() + this.#options.timeoutMs;
+  #attempts(reference: Reference, input: Omit<TimedRequest, 'endsAt'>, signal: AbortSignal): Promise<HttpAnswer> {
+    const { timeoutMs } = this.#options;
+    const endsAt = performance.now() + timeoutMs;
+    // Its timer ends with the request: a start sends thousands of them.
+    return withDeadline(timeoutMs, signal, (deadline) =>
+      this.#attemptsUntil(reference, { ...input, endsAt }, deadline.signal),
+    );
+  }
+
+  async #attemptsUntil(reference: Reference, input: TimedRequest, deadline: AbortSignal): Promise<HttpAnswer> {
+    const { endsAt } = input;
     let [attempt, failures] = [0, 0];
     for (;;) {
       attempt += 1;
       try {
-        return await this.#authorized(reference, { ...input, endsAt }, deadline);
+        return await this.#authorized(reference, input, deadline);
       } catch (error) {
         if (!(error instanceof OciError) || !RETRYABLE.has(error.code) || input.once === true) throw error;
         // The limiter sees to it that a host which asks to wait is asked ever less.

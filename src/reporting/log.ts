@@ -20,37 +20,22 @@ export interface LoggedImage {
   readonly digest: string;
 }
 
-/** The loggers that were made of another: each has a level of its own in pino, and must follow. */
-const children = new WeakMap<Logger, Set<WeakRef<Logger>>>();
-
 /**
  * The operator's logger: a JSON object a line. Headers and secrets are taken out, should one ever be in what is logged.
  * @param destination default standard output
  */
 export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
-  const made = new Set<WeakRef<Logger>>();
   const options: LoggerOptions = {
     name: 'sealwatch',
     level,
     redact: { paths: ['*.headers', '*.authorization', '*.password', '*.token'], remove: true },
-    onChild: (child) => {
-      made.add(new WeakRef(child));
-    },
   };
-  const logger = destination === undefined ? pino(options) : pino(options, destination);
-  children.set(logger, made);
-  return logger;
+  return destination === undefined ? pino(options) : pino(options, destination);
 }
 
-/** Sets how much is logged from now on, also by what was made of the logger. */
+/** Sets how much is logged from now on, also by what was made of the logger: pino's children look to it. */
 export function setLogLevel(logger: Logger, level: LogLevel): void {
   logger.level = level;
-  const made = children.get(logger);
-  for (const reference of made ?? []) {
-    const child = reference.deref();
-    if (child === undefined) made?.delete(reference);
-    else child.level = level;
-  }
 }
 
 /** @param key `repository@digest` */

@@ -112,6 +112,7 @@ describe('a cluster that changes under the operator', () => {
     await world.run('after-backup', 'Unsigned');
     await world.flagged('after-backup', 60_000);
     await world.remove('other-ca');
+    await waitFor('the deletion to be seen', async () => !(await world.flaggedNames()).has('other-ca'));
     const unsigned = await world.running('Unsigned');
     // Versions that the restored state does not reach for a long while.
     for (let change = 1; change <= 50; change += 1) await world.touch('trusted', String(change));

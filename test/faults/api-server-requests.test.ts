@@ -258,7 +258,7 @@ describe('12: 409 on a status write', () => {
   const key = (): string => world.scenario.id;
   /** Another writer, a moment before: the version that the operator has seen is no longer the object's. */
   const overtake = async (): Promise<void> => {
-    const body = { metadata: { annotations: { 'test/overtaken': String(performance.now()) } } };
+    const body = { metadata: { labels: { overtaken: String(performance.now()) } } };
     await world.direct.patch(TRUST_POLICIES, key(), { contentType: 'application/merge-patch+json', body });
   };
   const matcher = { verb: 'patch', resource: 'trustpolicies/status' } as const;
@@ -267,17 +267,18 @@ describe('12: 409 on a status write', () => {
       'tp',
       key(),
     );
-    return policy.status?.pods?.['unsigned'] ?? policy.status?.pods?.['Unsigned'];
+    return policy.status?.pods?.['unsigned'];
   };
 
   it('12: has the object read again and the write repeated, once', async (context) => {
     await world.run('counted', 'Unsigned');
     await world.flagged('counted');
+    const before = await world.running('Unsigned');
+    await waitFor('the count to be written', async () => (await podsCounted()) === before);
     world.proxy.requests.length = 0;
     const overtaken = world.proxy.inject(matcher, { kind: 'before', run: overtake }, 1);
-    const before = await podsCounted();
     await world.run('counted-too', 'Unsigned');
-    await waitFor('the count to be written', async () => (await podsCounted()) === (before ?? 0) + 1);
+    await waitFor('the count to be written', async () => (await podsCounted()) === before + 1);
     recovered(context, overtaken.met[0]?.at ?? 0);
     expect(overtaken.met.map(({ status }) => status)).toEqual([409]);
     const exchange = world.proxy.requests.filter(({ resource }) => /^trustpolicies/.test(resource));

@@ -155,3 +155,20 @@ describe('addresses that a certificate may not lead to (notary.md H7)', () => {
     }
   });
 });
+
+it('each exchange is told with its host, what came of it and how long it took', async () => {
+  const told: unknown[] = [];
+  const observed = createHttpFetch({
+    dispatcher,
+    userAgent: 'sealwatch/test',
+    onRequest: ({ host, outcome, durationMs }) => told.push([host, outcome, durationMs >= 0]),
+  });
+  const request = { method: 'GET', headers: {}, maxBytes: 100, timeoutMs: 5_000 } as const;
+  const signal = AbortSignal.timeout(10_000);
+  await observed({ ...request, url: `${url}/good` }, signal);
+  await expect(observed({ ...request, url: `${url}/error` }, signal)).rejects.toThrow(FetchError);
+  await expect(observed({ ...request, url: `${url}/slow`, timeoutMs: 50 }, signal)).rejects.toThrow(FetchError);
+  await expect(observed({ ...request, url: `${url}/slow` }, AbortSignal.timeout(50))).rejects.toThrow();
+  const { host } = new URL(url);
+  expect(told).toEqual(['success', 'BadStatus', 'Timeout', 'aborted'].map((outcome) => [host, outcome, true]));
+});

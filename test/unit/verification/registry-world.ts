@@ -33,6 +33,8 @@ export class RegistryWorld {
   readonly faults = new Map<string, number>();
   registry: WireRegistry | undefined;
   now = this.started;
+  /** What was looked for in caches, and whether it was there. */
+  readonly lookups: string[] = [];
   checkRevocation: RevocationChecker = async () => ({ status: 'good', reason: 'not revoked' });
   verifier = this.newVerifier();
 
@@ -49,6 +51,7 @@ export class RegistryWorld {
       maxSignatures: 3,
       keptListMaxAgeMs: HOUR_MS,
       signatureCacheBytes: 1_000_000,
+      onLookup: (cache, isHit) => this.lookups.push(`${cache} ${isHit ? 'hit' : 'miss'}`),
       ...more,
     });
   }

@@ -313,6 +313,13 @@ describe('several verifications of one image at once', () => {
     expect(await second).toBe('Trusted');
   });
 
+  it('a list from before the one that was waited for will not do', async () => {
+    await look();
+    world.faults.set('/referrers/', 503);
+    const found = await Promise.all([world.verify(image), world.verify(image)]);
+    expect(found.map(({ verdict }) => verdict)).toEqual(['Unknown', 'Unknown']);
+  });
+
   it('what changed while one waited counts for it', async () => {
     const first = world.verify(image);
     const second = world.verify(image);

@@ -30,6 +30,7 @@ class World {
   hold: Promise<void> | undefined;
   readonly calls: { readonly jobArn: string; readonly at: number }[] = [];
   readonly told: string[][] = [];
+  readonly lookups: boolean[] = [];
   readonly sweep: RevocationSweep;
 
   constructor(concurrency = 4) {
@@ -39,6 +40,7 @@ class World {
       intervalMs: INTERVAL_MS,
       concurrency,
       onChange: (users) => this.told.push([...users]),
+      onLookup: (isHit) => this.lookups.push(isHit),
     });
   }
 
@@ -289,4 +291,12 @@ describe('RevocationSweep', () => {
     );
     expect(world.calls).toEqual([]);
   });
+});
+
+it('what verifications look for is told, and whether a fresh answer was there', async () => {
+  await world.use('image', 1);
+  await world.ask(1);
+  await vi.advanceTimersByTimeAsync(INTERVAL_MS / 2);
+  await world.ask(2);
+  expect(world.lookups).toEqual([false, true, false]);
 });

@@ -47,6 +47,15 @@ describe('signatures on a registry that was found to lack the Referrers API (not
     expect(await verdictOn(image, { list: 'kept' })).toEqual(['Trusted', []]);
   });
 
+  it('tell of what is looked for in the caches, a list only where a kept one would do', async () => {
+    world.tag(image, [world.sign(image)]);
+    world.lookups.length = 0;
+    await verdictOn(image);
+    expect(world.lookups).toEqual(['signature miss']);
+    await verdictOn(image, { list: 'kept' });
+    expect(world.lookups.slice(1)).toEqual(['list hit', 'signature hit']);
+  });
+
   it('are never called none before both were asked', async () => {
     const { verdict } = await world.verify(image, []);
     expect(verdict).toBe('Unsigned');

@@ -260,3 +260,13 @@ describe('AnswerStore (notary.md H6)', () => {
     expect(await store.find('small', NOW, refuse)).toBeDefined();
   });
 });
+
+it('what is looked for is told, and whether a fresh answer was kept', async () => {
+  const lookups: boolean[] = [];
+  const { fetch } = network({ [OCSP_URL]: ocspAnswer(ocspOnly) });
+  const checker = createChainRevocationChecker({ fetch, refreshMs: HOUR_MS, onLookup: (isHit) => lookups.push(isHit) });
+  await ask(checker, ocspOnly);
+  await ask(checker, ocspOnly);
+  await ask(checker, ocspOnly, HOUR_MS);
+  expect(lookups).toEqual([false, true, false]);
+});
