@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { formatDuration, InvalidDurationError, parseDuration } from './api/duration.ts';
-import { LOG_LEVELS, type LogLevel } from './reporting/index.ts';
+import { LOG_LEVELS, type LogLevel } from './api/log-level.ts';
 import { VERSION } from './version.ts';
 
 /** A setting is wrong. The message names the flag, what was expected and found, and what to do. */

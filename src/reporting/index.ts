@@ -1,10 +1,8 @@
 export {
   createLogger,
   imageFields,
-  LOG_LEVELS,
   type LoggedImage,
   type LoggedObject,
-  type LogLevel,
   setLogLevel,
 } from './log.ts';
 export { type CacheName, type DefinedMetric, Metrics, type Observed, type PodReport } from './metrics/index.ts';

@@ -1,9 +1,5 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
-
-/** From the most that is told to the least. */
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
-
-export type LogLevel = (typeof LOG_LEVELS)[number];
+import type { LogLevel } from '../api/log-level.ts';
 
 /** Fields of what a line is about, spelled the same everywhere (operations.md, "Logs"). */
 export interface LoggedObject {

@@ -1,4 +1,4 @@
-import { LOG_LEVELS, type LogLevel } from '../reporting/index.ts';
+import { LOG_LEVELS, type LogLevel } from '../api/log-level.ts';
 import { SettingsError } from './fields.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { parse, YAMLError } from 'yaml';
+import type { LogLevel } from '../api/log-level.ts';
 import { type Mirrors, NO_MIRRORS } from '../oci/index.ts';
-import type { LogLevel } from '../reporting/index.ts';
 import { NO_GRANTS, type SigningGrants } from '../signing/grants.ts';
 import { fields, SettingsError } from './fields.ts';
 import { type EcrRoles, NO_ECR_ROLES, parseEcrRoles } from './parse-ecr-roles.ts';

@@ -76,7 +76,8 @@ describe('a tenant', () => {
       ['apply', '-f', '-'],
       requestWithSecret(scenario.id, image.reference, `../${elsewhere}/platform-key`),
     );
-    if (path.code === 0) await scenario.waitForRequest('path', 'Ready', 'False', 'SecretNotFound');
+    // No Secret can have such a name: it is not asked for.
+    if (path.code === 0) await scenario.waitForRequest('path', 'Ready', 'False', 'InvalidSpec');
     await scenario.plane.ok(['delete', 'namespace', elsewhere, '--wait=false']);
   });
 
