@@ -2,22 +2,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { signEnvelope } from '../../src/notary/index.ts';
+import { AlertWorld, type Worth } from '../support/alert-world.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
-import { type PushedImage, pushImage } from '../support/images.ts';
-import { type Chain, createChain } from '../support/pki.ts';
-import { freePort } from '../support/ports.ts';
-import { waitFor } from '../support/processes.ts';
 import { runProgram, runTool } from '../support/program.ts';
 import { useOf } from '../support/promql.ts';
 import { type AlertCase, type FiringAlert, parseSamples, type Sample, testAlert } from '../support/promtool.ts';
-import { type Scenario, startScenario } from '../support/scenario.ts';
-import { attach, localClient, signImage, subjectOf } from '../support/signed-images.ts';
+import type { Scenario } from '../support/scenario.ts';
 import { type TemporaryFolder, temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DAY_MS = 86_400_000;
-const REPOSITORY = 'team/app';
 /** What Prometheus adds to each series of a target. */
 const TARGET = 'job="sealwatch",instance="10.0.0.7:8080"';
 
@@ -30,6 +24,7 @@ interface Rule {
 }
 
 let plane: ControlPlane;
+let world: AlertWorld;
 let scenario: Scenario;
 let folder: TemporaryFolder;
 let rulesPath: string;
@@ -38,15 +33,6 @@ const tried = new Set<string>();
 let scrape: string;
 let samples: readonly Sample[];
 const scrapedAt = new Date();
-/** In whole seconds, as an envelope has it. */
-const expiresAt = wholeSecond(3 * DAY_MS);
-const rootExpiresAt = wholeSecond(10 * DAY_MS);
-const images: Record<string, Pick<PushedImage, 'reference' | 'repository' | 'digest'>> = {};
-const pods: Record<string, string> = {};
-
-function wholeSecond(fromNowMs: number): Date {
-  return new Date(Math.floor((Date.now() + fromNowMs) / 1_000) * 1_000);
-}
 
 beforeAll(async () => {
   folder = await temporaryFolder('alerts');
@@ -59,21 +45,8 @@ beforeAll(async () => {
 
   plane = await startControlPlane({ controllerManager: true });
   await plane.installCrds();
-  scenario = await startScenario(plane, 'alerts', { args: ['--lease-namespace', 'sealwatch-system'] });
-  const unreachable = `127.0.0.1:${await freePort()}/${REPOSITORY}`;
-  await scenario.trust({ repositories: [REPOSITORY], scopes: [unreachable] });
-  await trustExpiringRoot();
-  await runTrusted();
-  await runUnsigned();
-  await runUntrusted();
-  await runExpired();
-  await runRevoked();
-  await deploy('unknown', { ...image('trusted'), reference: `${unreachable}:v1`, repository: unreachable });
-  for (const verdict of ['Unsigned', 'Untrusted', 'Expired', 'Revoked', 'Unknown'])
-    await scenario.waitForPod(pods[verdict.toLowerCase()] ?? '', 'False', verdict);
-  await waitFor('the trusted pod to be told', () =>
-    scenario.operator.metric(`sealwatch_running_containers{namespace="${scenario.id}",verdict="Trusted"}`),
-  );
+  world = await AlertWorld.start(plane);
+  scenario = world.scenario;
   scrape = (await scenario.operator.fetch('/metrics')).text;
   samples = parseSamples(scrape);
 });
@@ -83,79 +56,6 @@ afterAll(async () => {
   await plane?.stop();
   await folder?.remove();
 });
-
-/** Runs an image by a Deployment of that name, whose pod a kubelet says to run. */
-async function deploy(name: string, pushed: Pick<PushedImage, 'reference' | 'repository' | 'digest'>): Promise<void> {
-  images[name] = pushed;
-  await plane.ok(['create', 'deployment', name, '-n', scenario.id, `--image=${pushed.reference}`]);
-  const pod = await waitFor(`the pod of ${name}`, async () => {
-    const found = await plane.ok(['get', 'pods', '-n', scenario.id, '-l', `app=${name}`, '-o', 'name']);
-    return found.trim().replace('pod/', '') || undefined;
-  });
-  pods[name] = pod;
-  const imageID = `${pushed.repository}@${pushed.digest}`;
-  await scenario.reportRunning(pod, { app: { image: pushed.reference, imageID } });
-}
-
-function image(name: string): Pick<PushedImage, 'reference' | 'repository' | 'digest'> {
-  const found = images[name];
-  if (found === undefined) throw new Error(`expected the image ${name} to run`);
-  return found;
-}
-
-const push = (tag: string): Promise<PushedImage> => pushImage(scenario.registry.host, REPOSITORY, tag);
-
-async function signUntil(pushed: PushedImage, chain: Chain, signingTime: Date, expiry: Date): Promise<void> {
-  const { certificates, key } = chain;
-  const input = { subject: subjectOf(pushed), key, certificates, format: 'JWS', signingTime, expiry } as const;
-  const { bytes, mediaType } = await signEnvelope({ ...input, signingAgent: 'test/1' });
-  await attach(localClient(), pushed, bytes, mediaType);
-}
-
-async function trustExpiringRoot(): Promise<void> {
-  const { rootPem } = await createChain({ caName: 'Old', caNotAfter: rootExpiresAt });
-  await scenario.apply({
-    apiVersion: 'sealwatch.dev/v1alpha1',
-    kind: 'TrustStore',
-    metadata: { name: 'old' },
-    spec: { type: 'ca', caBundle: rootPem },
-  });
-  await plane.ok(['wait', '--for=condition=Ready', 'tst/old', '--timeout=30s']);
-}
-
-async function runTrusted(): Promise<void> {
-  const pushed = await push('trusted');
-  await signUntil(pushed, scenario.chain, new Date(), expiresAt);
-  await deploy('trusted', pushed);
-}
-
-async function runUnsigned(): Promise<void> {
-  await deploy('unsigned', await push('unsigned'));
-}
-
-async function runUntrusted(): Promise<void> {
-  const pushed = await push('untrusted');
-  await signImage(localClient(), pushed, await createChain({ caName: 'Stranger' }));
-  await deploy('untrusted', pushed);
-}
-
-async function runExpired(): Promise<void> {
-  const pushed = await push('expired');
-  const [from, to] = [new Date(Date.now() - 2 * DAY_MS), new Date(Date.now() - DAY_MS)];
-  await signUntil(pushed, scenario.chain, from, to);
-  await deploy('expired', pushed);
-}
-
-async function runRevoked(): Promise<void> {
-  const pushed = await push('revoked');
-  const profileArn = scenario.profileArn(scenario.id.replaceAll('-', '_'));
-  await scenario.request('revoked', { images: [pushed.reference], sign: { awsSigner: { profileArn } } });
-  const { status } = await scenario.waitForRequest('revoked', 'Ready', 'True');
-  const jobArn = status?.images?.[0]?.signatures?.[0]?.jobArn;
-  if (jobArn === undefined) throw new Error('isr/revoked names no signing job in its status');
-  scenario.aws.revokeSignature(jobArn);
-  await deploy('revoked', pushed);
-}
 
 function ruleOf(alert: string): Rule {
   tried.add(alert);
@@ -213,12 +113,12 @@ async function fireAndClear(alert: string, alerts: readonly FiringAlert[], timel
 }
 
 /** The labels of an alert on a running container. */
-const runs = (name: string, reason: string): object => ({
+const runs = (name: Worth, reason: string): object => ({
   namespace: scenario.id,
   workload_kind: 'Deployment',
   workload: name,
   container: 'app',
-  image: image(name).reference,
+  image: world.image(name).reference,
   reason,
 });
 
@@ -268,10 +168,10 @@ describe('on what the operator exports', () => {
       ['Unsigned', 'warning', 'NoSignature', 10, 'runs an image without a signature', 'Its policy wants one.'],
     ] as const;
     for (const [verdict, severity, reason, from, what, advice] of cases) {
-      const name = verdict.toLowerCase();
+      const name = verdict.toLowerCase() as Lowercase<typeof verdict>;
       const alert = `SealwatchImage${verdict}Running`;
       const summary = `Deployment ${scenario.id}/${name} ${what}`;
-      const description = `Its container app runs ${image(name).reference}; cause: ${reason}. ${advice}`;
+      const description = `Its container app runs ${world.image(name).reference}; cause: ${reason}. ${advice}`;
       await fireAndClear(alert, [firing(alert, severity, runs(name, reason), summary, description)], {
         from,
         minutes: from + 3,
@@ -282,14 +182,14 @@ describe('on what the operator exports', () => {
   it('SealwatchImageUnknown says that nothing is known, and why', async () => {
     const alert = 'SealwatchImageUnknown';
     const summary = `Whether Deployment ${scenario.id}/unknown runs a trusted image has not been known for 30 minutes`;
-    const description = `Its container app runs ${image('unknown').reference}; cause: RegistryUnreachable. A registry, a certificate authority or AWS Signer could not be asked; nothing says that the image is bad.`;
+    const description = `Its container app runs ${world.image('unknown').reference}; cause: RegistryUnreachable. A registry, a certificate authority or AWS Signer could not be asked; nothing says that the image is bad.`;
     const labels = runs('unknown', 'RegistryUnreachable');
     await fireAndClear(alert, [firing(alert, 'warning', labels, summary, description)], { from: 30, minutes: 33 });
   });
 
   it('SealwatchSignatureExpiringSoon names the image, and neither one that expired nor one that holds for longer', async () => {
     const alert = 'SealwatchSignatureExpiringSoon';
-    const { repository, digest } = image('trusted');
+    const { repository, digest } = world.image('trusted');
     const told = (left: string) => [
       firing(
         alert,
@@ -300,7 +200,7 @@ describe('on what the operator exports', () => {
       ),
     ];
     // So that it fires, an hour after, when three days are left.
-    const start = new Date(expiresAt.getTime() - 3 * DAY_MS - 60 * 60_000);
+    const start = new Date(world.expiresAt.getTime() - 3 * DAY_MS - 60 * 60_000);
     await fireAndClear(alert, told('3d 0h 0m 0s'), { start, from: 60, minutes: 60 });
   });
 
@@ -316,7 +216,7 @@ describe('on what the operator exports', () => {
         `${subject}: signatures that are anchored in it are not trusted after that, unless a timestamp shows that they are older.`,
       ),
     ];
-    const start = new Date(rootExpiresAt.getTime() - 9 * DAY_MS - 60 * 60_000);
+    const start = new Date(world.rootExpiresAt.getTime() - 9 * DAY_MS - 60 * 60_000);
     await fireAndClear(alert, told, { start, from: 60, minutes: 60 });
   });
 
@@ -382,10 +282,10 @@ describe('the runbooks', () => {
   it('name commands of kubectl that answer, and one that has a revoked image signed anew', async () => {
     const placeholders: Readonly<Record<string, string>> = {
       NAMESPACE: scenario.id,
-      POD: pods['revoked'] ?? '',
+      POD: world.pod('revoked'),
       REQUEST: 'revoked',
       NAME: 'old',
-      DIGEST: image('revoked').digest,
+      DIGEST: world.image('revoked').digest,
     };
     const pages = await readdir(join(ROOT, 'docs/runbooks'));
     const texts = await Promise.all(pages.map((page) => readFile(join(ROOT, 'docs/runbooks', page), 'utf8')));
@@ -403,6 +303,6 @@ describe('the runbooks', () => {
       expect([filled, code, stderr]).toEqual([filled, 0, '']);
       expect([filled, stdout.trim()]).not.toEqual([filled, '']);
     }
-    await scenario.waitForPod(pods['revoked'] ?? '', 'True', 'AllTrusted');
+    await scenario.waitForPod(world.pod('revoked'), 'True', 'AllTrusted');
   });
 });
