@@ -4,53 +4,60 @@ import { printed } from './words.ts';
 /** What a terminal holds; a test holds every table to it. */
 export const TABLE_WIDTH = 120;
 const GAP = '  ';
-/** A wrapped column is never narrower. */
-const MIN_WRAPPED = 24;
+const INDENT = '    ';
 
 /** A column of a table. */
 export interface Column {
   readonly head: string;
   /** Longer cells lose their beginning, where names of images and objects say least; default 40. */
   readonly max?: number;
-  /** Takes what the others leave, over several lines; for the last column. */
-  readonly wraps?: boolean;
   readonly style?: (cell: string) => Style | undefined;
 }
 
-/** A table for a person, at most 120 columns wide, with its head; ends with a line break. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[], paint: Paint): string {
-  const cells = rows.map((row) => columns.map((column, i) => cut(printed(row[i] ?? ''), column)));
+/** A line of a table: its cells, and what there is to say of it. */
+export interface Row {
+  readonly cells: readonly string[];
+  /** Stands in the last column where it fits on one line, else below, over the whole width. */
+  readonly text?: string;
+  /** Sentences that stand below. */
+  readonly below?: readonly string[];
+}
+
+/**
+ * A table for a person, at most 120 columns wide, with its head; ends with a line break.
+ * @param textHead of the column of each row's `text`; absent: rows have none
+ */
+export function renderTable(columns: readonly Column[], rows: readonly Row[], paint: Paint, textHead?: string): string {
+  const cells = rows.map((row) => columns.map((column, i) => cut(printed(row.cells[i] ?? ''), column.max ?? 40)));
   const widths = columns.map(({ head }, i) => Math.max(head.length, ...cells.map((row) => row[i]?.length ?? 0)));
-  const last = columns.length - 1;
-  if (columns[last]?.wraps === true) {
-    const before = widths.slice(0, last).reduce((sum, width) => sum + width + GAP.length, 0);
-    widths[last] = Math.min(widths[last] ?? 0, Math.max(TABLE_WIDTH - before, MIN_WRAPPED));
-  }
-  const line = (row: readonly string[], paintCell: (text: string, i: number) => string): string =>
-    row
-      .map((cell, i) =>
-        i === last ? paintCell(cell, i) : `${paintCell(cell, i)}${' '.repeat((widths[i] ?? 0) - cell.length)}`,
-      )
+  const left = TABLE_WIDTH - widths.reduce((sum, width) => sum + width + GAP.length, 0);
+  const line = (row: readonly string[], style: (cell: string, i: number) => string, last: string): string =>
+    [...row.map((cell, i) => `${style(cell, i)}${' '.repeat((widths[i] ?? 0) - cell.length)}`), last]
       .join(GAP)
       .trimEnd();
   const head = line(
     columns.map((column) => column.head),
     (text) => paint('bold', text),
+    textHead === undefined ? '' : paint('bold', textHead),
   );
-  const body = cells.flatMap((row) => {
-    const wrapped = columns[last]?.wraps === true ? wrap(row[last] ?? '', widths[last] ?? 0) : [row[last] ?? ''];
-    return wrapped.map((text, at) =>
-      line([...row.slice(0, last).map((cell) => (at === 0 ? cell : '')), text], (cell, i) => {
-        const style = columns[i]?.style?.(cell);
-        return style === undefined ? cell : paint(style, cell);
-      }),
-    );
+  const body = rows.flatMap((row, at) => {
+    const text = printed(row.text ?? '');
+    const fits = text.length <= left;
+    const below = [...(fits ? [] : [text]), ...(row.below ?? []).map(printed)];
+    const style = (cell: string, i: number): string => {
+      const chosen = columns[i]?.style?.(cell);
+      return chosen === undefined ? cell : paint(chosen, cell);
+    };
+    return [
+      line(cells[at] ?? [], style, fits ? text : ''),
+      ...below.flatMap((sentence) => wrap(sentence, TABLE_WIDTH - INDENT.length).map((part) => `${INDENT}${part}`)),
+    ];
   });
   return `${[head, ...body].join('\n')}\n`;
 }
 
-function cut(text: string, { max = 40, wraps }: Column): string {
-  return wraps === true || text.length <= max ? text : `…${text.slice(text.length - max + 1)}`;
+function cut(text: string, max: number): string {
+  return text.length <= max ? text : `…${text.slice(text.length - max + 1)}`;
 }
 
 /** Lines of at most so many characters, broken at spaces where there are any. */

@@ -86,7 +86,7 @@ export async function blastRadiusCommand(text: string, options: BlastRadiusOptio
         const where = `${counts.images} images run ${inNamespace(namespace)}; ${counts.verified} are in a policy's scope, and were verified`;
         io.stdout.write(
           [
-            `${paint('bold', `If ${text} were revoked`)} on ${cluster.name}\n`,
+            `${paint('bold', `If ${text} were revoked`)}, in ${cluster.name}\n`,
             `${where}\n`,
             counts.unnamedContainers === 0
               ? ''

@@ -26,12 +26,11 @@ export function compare(
   });
 }
 
-/** Those whose verdict would change, and those of which that is not known. */
+/** Those whose verdict would change, and then those of which that is not known. */
 export function toTell(comparisons: readonly Comparison[]): readonly Comparison[] {
-  return comparisons.filter(
-    ({ before, after }) =>
-      before.verdict !== after.verdict || before.verdict === 'Unknown' || after.verdict === 'Unknown',
-  );
+  const changed = comparisons.filter(({ before, after }) => before.verdict !== after.verdict);
+  const open = comparisons.filter(({ before, after }) => before.verdict === 'Unknown' && after.verdict === 'Unknown');
+  return [...changed, ...open];
 }
 
 /** 1 where an image would become what is not trusted; else 2 where one cannot be told; else 0. */
@@ -43,20 +42,21 @@ export function comparisonExitCode(comparisons: readonly Comparison[]): ExitCode
     : EXIT.done;
 }
 
-/** A table of images whose verdict changes: image, workloads, now, then, why. */
+/** A table of images whose verdict changes: image, now, then, workloads, and below why. */
 export function comparisonTable(comparisons: readonly Comparison[], paint: Paint): string {
   return renderTable(
     [
-      { head: 'IMAGE', max: 46 },
+      { head: 'IMAGE', max: 60 },
       { head: 'NOW', style: verdictStyle },
       { head: 'THEN', style: verdictStyle },
-      { head: 'WHY, AND WORKLOADS THAT RUN IT', wraps: true },
     ],
-    comparisons.flatMap(({ image, before, after }) => [
-      [shortImage(image), before.verdict, after.verdict, whyOf(before, after)],
-      ['', '', '', `runs in ${shortWorkloads(image.workloads)}`],
-    ]),
+    comparisons.map(({ image, before, after }) => ({
+      cells: [shortImage(image), before.verdict, after.verdict],
+      text: shortWorkloads(image.workloads),
+      below: [whyOf(before, after)],
+    })),
     paint,
+    'WORKLOADS',
   );
 }
 

@@ -126,19 +126,19 @@ function expiringText({ expiring, unrequested, flagged, now, until, namespace }:
     [
       { head: 'EXPIRES' },
       { head: 'IN', style: (cell) => (cell.endsWith(' ago') ? 'red' : 'yellow') },
-      { head: 'REQUEST', max: 30 },
-      { head: 'IMAGE, AND WORKLOADS THAT RUN IT', wraps: true },
+      { head: 'REQUEST', max: 50 },
     ],
-    expiring.flatMap(({ expiresAt, image, digest, request, workloads }) => {
+    expiring.map(({ expiresAt, image, digest, request, workloads }) => {
       const distance = agoOf(new Date(expiresAt), now);
       const isOver = Date.parse(expiresAt) <= now.getTime();
-      const runs = workloads.length === 0 ? 'runs nowhere here' : `runs in ${shortWorkloads(workloads)}`;
-      return [
-        [expiresAt, isOver ? `${distance} ago` : distance, request, `${image} (${shortDigest(digest)})`],
-        ['', '', '', runs],
-      ];
+      return {
+        cells: [expiresAt, isOver ? `${distance} ago` : distance, request],
+        text: workloads.length === 0 ? 'none here' : shortWorkloads(workloads),
+        below: [`${image} (${shortDigest(digest)})`],
+      };
     }),
     paint,
+    'WORKLOADS',
   );
   const day = `${until.toISOString().slice(0, 19)}Z`;
   const noun = expiring.length === 1 ? 'image that a request names expires' : 'images that requests name expire';

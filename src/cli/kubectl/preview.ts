@@ -72,7 +72,7 @@ export async function previewCommand(options: PreviewOptions, io: Io): Promise<E
       } else {
         const paint = painter(io.stdout);
         const what = changes.map(({ name, change }) => `TrustPolicy ${name} ${change}`).join(', ');
-        const touched = `${counts.images} images run ${inNamespace(namespace)}; ${counts.affected} are in what changes`;
+        const touched = `${counts.images} images run ${inNamespace(namespace)}; ${counts.affected} are judged by another statement then`;
         const unnamed =
           counts.unnamedContainers === 0
             ? ''
@@ -81,7 +81,7 @@ export async function previewCommand(options: PreviewOptions, io: Io): Promise<E
           changed.length === 0
             ? 'no verdict would change\n'
             : `\n${comparisonTable(changed, paint)}\n${comparisonSum(changed)}`;
-        io.stdout.write(`${paint('bold', what)} on ${cluster.name}\n${touched}\n${unnamed}${worth}`);
+        io.stdout.write(`${paint('bold', what)}, in ${cluster.name}\n${touched}\n${unnamed}${worth}`);
       }
       return comparisonExitCode(compared);
     });

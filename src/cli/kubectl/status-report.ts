@@ -65,7 +65,7 @@ export function statusText(report: StatusReport, paint: Paint): string {
     `${paint('bold', sum)}\n`,
     ...(counts.has('NotFlagged') ? [NOT_FLAGGED] : []),
     ...(counts.has('Uncovered') ? [UNCOVERED] : []),
-    ...(policies.length === 0 ? [NO_POLICY] : ['\n', policyTable(policies, paint)]),
+    ...(policies.length === 0 ? [NO_POLICY] : ['\n', policyTable(policies, paint), ALL_NAMESPACES]),
     ...(requests.length === 0 ? [] : ['\n', requestTable(requests, paint)]),
   ].join('');
 }
@@ -75,27 +75,30 @@ const NOT_FLAGGED =
   'NotFlagged: the operator says nothing bad of it: it is trusted, not verified yet, or in a namespace not watched;\n' +
   '            kubectl sealwatch why POD verifies it now\n';
 const UNCOVERED = 'Uncovered:  no TrustPolicy has a scope for its images: nobody checks them\n';
+const ALL_NAMESPACES = 'counted by the operator, over every namespace that it watches\n';
 const NO_POLICY = '\nthere is no TrustPolicy: nothing is checked\n';
 
 function workloadTable(workloads: readonly WorkloadStanding[], now: Date, paint: Paint): string {
   return renderTable(
     [
       { head: 'NAMESPACE', max: 24 },
-      { head: 'WORKLOAD', max: 36 },
+      { head: 'WORKLOAD', max: 40 },
       { head: 'PODS' },
       { head: 'VERDICT', style: verdictStyle },
       { head: 'SINCE' },
-      { head: 'WHY', wraps: true },
     ],
-    workloads.map(({ namespace, workload, pods, podsSo, standing, since, message }) => [
-      namespace,
-      workload,
-      `${podsSo}/${pods}`,
-      standing,
-      since === undefined ? '' : agoOf(new Date(since), now),
-      message,
-    ]),
+    workloads.map(({ namespace, workload, pods, podsSo, standing, since, message }) => ({
+      cells: [
+        namespace,
+        workload,
+        `${podsSo}/${pods}`,
+        standing,
+        since === undefined ? '' : agoOf(new Date(since), now),
+      ],
+      text: message,
+    })),
     paint,
+    'WHY',
   );
 }
 
@@ -104,30 +107,38 @@ const COUNTS = ['trusted', 'revoked', 'expired', 'untrusted', 'unsigned', 'unkno
 function policyTable(policies: readonly TrustPolicy[], paint: Paint): string {
   return renderTable(
     [
-      { head: 'TRUSTPOLICY' },
+      { head: 'TRUSTPOLICY', max: 36 },
       { head: 'READY' },
       { head: 'PODS' },
       { head: 'IMAGES' },
       ...COUNTS.map((verdict) => ({ head: verdict.toUpperCase() })),
     ],
-    policies.map(({ metadata, status }) => [
-      metadata.name,
-      readyOf(status?.conditions).status,
-      numberOf(status?.pods?.total),
-      numberOf(status?.images?.total),
-      ...COUNTS.map((verdict) => numberOf(status?.images?.[verdict])),
-    ]),
+    policies.map(({ metadata, status }) => {
+      const ready = readyOf(status?.conditions);
+      return {
+        cells: [
+          metadata.name,
+          ready.status,
+          numberOf(status?.pods?.total),
+          numberOf(status?.images?.total),
+          ...COUNTS.map((verdict) => numberOf(status?.images?.[verdict])),
+        ],
+        ...(ready.status === 'True' ? {} : { below: [ready.message] }),
+      };
+    }),
     paint,
   );
 }
 
 function requestTable(requests: readonly ImageSignatureRequest[], paint: Paint): string {
   return renderTable(
-    [{ head: 'REQUEST', max: 48 }, { head: 'READY' }, { head: 'VERIFIED' }, { head: 'WHY NOT', wraps: true }],
+    [{ head: 'REQUEST', max: 64 }, { head: 'READY' }, { head: 'VERIFIED' }],
     requests.map(({ metadata, status }) => {
       const ready = readyOf(status?.conditions);
-      const why = ready.status === 'True' ? '' : ready.message;
-      return [`${metadata.namespace}/${metadata.name}`, ready.status, status?.summary?.verified ?? '', why];
+      return {
+        cells: [`${metadata.namespace}/${metadata.name}`, ready.status, status?.summary?.verified ?? ''],
+        ...(ready.status === 'True' ? {} : { below: [ready.message] }),
+      };
     }),
     paint,
   );

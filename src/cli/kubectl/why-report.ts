@@ -52,8 +52,9 @@ export function whyText(report: WhyReport, paint: Paint): string {
         ? events
         : 'none about its images'
       : `${newest.reason} at ${newest.at}: ${newest.message}`;
+  const owner = pod.workload.startsWith('Pod/') ? '' : ` of ${pod.workload}`;
   return [
-    `${verdictSign(verdict, paint)} ${paint('bold', `pod ${pod.namespace}/${pod.name}`)} of ${pod.workload}: ${verdict}, as verified now from here\n`,
+    `${verdictSign(verdict, paint)} ${paint('bold', `pod ${pod.namespace}/${pod.name}`)}${owner}: ${verdict}, as verified now from here\n`,
     row('operator', `${STATES[report.operator.state]}: ${report.operator.message}`),
     row('told', toldWords(report)),
     row('event', event),

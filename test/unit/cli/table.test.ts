@@ -5,26 +5,35 @@ import { renderTable, TABLE_WIDTH, wrap } from '../../../src/cli/table.ts';
 const plain: Paint = (_, text) => text;
 const LONG = 'the signature was revoked by whoever signed it, which is told at length '.repeat(5).trim();
 
-it('a table fits the terminal: long names lose their beginning, the last column goes on below', () => {
-  const columns = [{ head: 'NAMESPACE', max: 20 }, { head: 'IMAGE' }, { head: 'WHY', wraps: true }];
+it('a table fits the terminal: long names lose their beginning, a long text goes below', () => {
+  const columns = [{ head: 'NAMESPACE', max: 20 }, { head: 'IMAGE' }];
   const image = `registry.example.com/${'team/'.repeat(10)}web@sha256:0123`;
-  const lines = renderTable(columns, [['n'.repeat(63), image, LONG]], plain)
-    .trimEnd()
-    .split('\n');
-  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(TABLE_WIDTH);
-  expect(lines[1]).toContain('team/web@sha256:0123');
+  const rows = [
+    { cells: ['n'.repeat(63), image], text: LONG, below: ['runs in web'] },
+    { cells: ['shop', 'web'], text: 'x'.repeat(56) },
+    { cells: ['shop', 'web'], text: 'y'.repeat(57) },
+  ];
+  const lines = renderTable(columns, rows, plain, 'WHY').trimEnd().split('\n');
+  expect(Math.max(...lines.map((line) => line.length))).toBe(TABLE_WIDTH);
+  expect(lines[1]).toMatch(/^…n{19} {2}….*team\/web@sha256:0123$/);
   expect(
     lines
-      .slice(1)
-      .map((line) => line.slice(64))
+      .slice(2, 7)
+      .map((line) => line.slice(4))
       .join(' '),
-  ).toBe(LONG);
+  ).toBe(`${LONG} runs in web`);
+  expect(lines.slice(7)).toEqual([
+    expect.stringMatching(/^shop .* {2}x{56}$/),
+    expect.stringMatching(/^shop .*web$/),
+    `    ${'y'.repeat(57)}`,
+  ]);
 });
 
 it('colour counts for nothing, and what could move the cursor is told', () => {
   const columns = [{ head: 'A', style: () => 'red' as const }, { head: 'B' }];
-  const painted = renderTable(columns, [['x\u001b[2J', 'y']], (style, text) => `<${style}>${text}</>`);
-  expect(painted).toBe('<bold>A</>           <bold>B</>\n<red>x\\u{1b}[2J</>  y\n');
+  const rows = [{ cells: ['x\u001b[2J', 'y'], below: ['\u001b[2J'] }];
+  const painted = renderTable(columns, rows, (style, text) => `<${style}>${text}</>`);
+  expect(painted).toBe('<bold>A</>           <bold>B</>\n<red>x\\u{1b}[2J</>  y\n    \\u{1b}[2J\n');
 });
 
 it.each([
