@@ -7,6 +7,8 @@ import { parseAddressRange } from '../transport/index.ts';
 
 export type OutputFormat = 'text' | 'json';
 const MAX_METADATA = 64;
+/** A hundred years, as durations have it. */
+const MAX_DAYS = 36_500;
 
 /** `text` or `json`. */
 export function outputFormat(text: string): OutputFormat {
@@ -55,6 +57,38 @@ export function duration(text: string): number {
     if (!(error instanceof InvalidDurationError)) throw error;
     throw new InvalidArgumentError('Expected a duration such as 90s, 24h or 8760h.');
   }
+}
+
+/** A time from now on, in milliseconds: `30d`, or a duration as others are. */
+export function period(text: string): number {
+  const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
+  if (days !== undefined && Number(days) > 0 && Number(days) <= MAX_DAYS) return Number(days) * 86_400_000;
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof InvalidDurationError)) throw error;
+    throw new InvalidArgumentError('Expected a time such as 30d, 12h or 90m.');
+  }
+}
+
+/** Hosts of registries, `host` or `host:port`, with commas, gathered. */
+export function hosts(text: string, before: readonly string[] = []): readonly string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.some((item) => !/^[A-Za-z0-9.[\]:-]{1,255}$/.test(item)))
+    throw new InvalidArgumentError('Expected hosts of registries, such as registry.local:5000.');
+  return [...before, ...items];
+}
+
+/** The name of a namespace. */
+export function namespace(text: string): string {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Expected the name of a namespace, such as shop.');
+}
+
+/** `name` or `namespace/name` of a Lease. */
+export function lease(text: string): string {
+  if (/^(?:[a-z0-9-]{1,63}\/)?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Expected NAME or NAMESPACE/NAME of a Lease, such as sealwatch-system/sealwatch.');
 }
 
 /** CIDRs or addresses, with commas, gathered. */

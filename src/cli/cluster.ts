@@ -1,10 +1,9 @@
-import type { KubeConfig } from '@kubernetes/client-node';
 import { TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
 import type { TrustPolicy } from '../api/trust-policy.ts';
 import type { TrustStore } from '../api/trust-store.ts';
 import { readKey } from '../controllers/object-data.ts';
 import { storeName } from '../controllers/trust-store.ts';
-import { ApiError, KubernetesClient, loadKubeConfig } from '../kubernetes/index.ts';
+import type { KubernetesClient } from '../kubernetes/index.ts';
 import {
   type FindTrustStore,
   NotaryError,
@@ -12,10 +11,12 @@ import {
   type Statement,
   type TrustStoreCertificates,
 } from '../notary/index.ts';
-import { createPolicySet } from '../verification/index.ts';
-import { USER_AGENT } from '../version.ts';
-import { UndeterminedError, UsageError } from './failure.ts';
+import { createPolicySet, type PolicySet } from '../verification/index.ts';
+import { answered, listAll, openCluster } from './cluster-client.ts';
+import { UndeterminedError } from './failure.ts';
 import type { LoadedStores, TrustSource } from './trust-source.ts';
+
+const FLAG = '--from-cluster: ';
 
 /**
  * The TrustPolicies and TrustStores of the current kubeconfig context, joined as the operator joins them. One list of
@@ -23,23 +24,15 @@ import type { LoadedStores, TrustSource } from './trust-source.ts';
  * @throws UsageError without a usable kubeconfig; UndeterminedError when the cluster does not answer or refuses
  */
 export async function clusterTrust(signal: AbortSignal): Promise<TrustSource> {
-  const kubeConfig = kubeConfigOf(process.env);
-  const origin = `the TrustPolicies of ${kubeConfig.getCurrentContext()} (${kubeConfig.getCurrentCluster()?.server ?? ''})`;
-  const client = new KubernetesClient(kubeConfig, { userAgent: USER_AGENT });
+  const { client, name } = openCluster(process.env, {}, FLAG);
   try {
-    const policies = (await answered(client.list<TrustPolicy>(TRUST_POLICIES, { signal }))).items;
+    const policies = await answered(listAll<TrustPolicy>(client, TRUST_POLICIES, signal), FLAG);
     const set = createPolicySet(policies);
-    const invalid = [...set.states].flatMap(([name, state]) =>
-      state.invalid === undefined ? [] : [`TrustPolicy ${name}: ${state.invalid}`],
-    );
     return {
-      origin,
-      warnings: invalid,
+      origin: originOf(name),
+      warnings: invalidPolicies(set),
       select: set.select,
-      stores: async (statement) => {
-        const stores = (await answered(client.list<TrustStore>(TRUST_STORES, { signal }))).items;
-        return loadStores(client, stores, statement, signal);
-      },
+      stores: clusterStores(client, signal, FLAG),
       close: () => client.close(),
     };
   } catch (error) {
@@ -48,12 +41,25 @@ export async function clusterTrust(signal: AbortSignal): Promise<TrustSource> {
   }
 }
 
-function kubeConfigOf(env: NodeJS.ProcessEnv): KubeConfig {
-  try {
-    return loadKubeConfig(env);
-  } catch (error) {
-    throw new UsageError(`--from-cluster: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
+/** Whose TrustPolicies, for people. */
+export function originOf(cluster: string): string {
+  return `the TrustPolicies of ${cluster}`;
+}
+
+/** What is wrong with those of a cluster: a sentence each. */
+export function invalidPolicies(set: PolicySet): readonly string[] {
+  return [...set.states].flatMap(([name, state]) =>
+    state.invalid === undefined ? [] : [`TrustPolicy ${name}: ${state.invalid}`],
+  );
+}
+
+/** The TrustStores that statements name. They are listed once, when first needed. @param what names who asked, `flag: ` */
+export function clusterStores(client: KubernetesClient, signal: AbortSignal, what = ''): TrustSource['stores'] {
+  let objects: Promise<readonly TrustStore[]> | undefined;
+  return async (statement) => {
+    objects ??= answered(listAll<TrustStore>(client, TRUST_STORES, signal), what);
+    return loadStores(client, await objects, statement, signal, what);
+  };
 }
 
 /** The older of two objects that claim one name holds it; a store that cannot be read leaves its last good bundle. */
@@ -62,6 +68,7 @@ async function loadStores(
   objects: readonly TrustStore[],
   statement: Statement,
   signal: AbortSignal,
+  what: string,
 ): Promise<LoadedStores> {
   const oldestFirst = objects.toSorted(
     (a, b) =>
@@ -79,7 +86,7 @@ async function loadStores(
     const parse = (pem: string): void => {
       loaded.set(`${type}:${name}`, parseTrustStore(type, name, pem));
     };
-    const problem = await tried(async () => parse(await bundleOf(client, object, signal)));
+    const problem = await tried(async () => parse(await bundleOf(client, object, signal, what)));
     if (problem === undefined) continue;
     missing.push(`TrustStore ${object.metadata.name}: ${problem}`);
     const kept = object.status?.lastGoodBundle;
@@ -100,28 +107,19 @@ async function tried(run: () => Promise<void>): Promise<string | undefined> {
   }
 }
 
-async function bundleOf(client: KubernetesClient, object: TrustStore, signal: AbortSignal): Promise<string> {
+async function bundleOf(
+  client: KubernetesClient,
+  object: TrustStore,
+  signal: AbortSignal,
+  what: string,
+): Promise<string> {
   const { caBundle, caBundleFrom } = object.spec;
   if (caBundle !== undefined) return caBundle;
   const reference = caBundleFrom?.configMapKeyRef ?? caBundleFrom?.secretKeyRef;
   const kind = caBundleFrom?.configMapKeyRef === undefined ? 'Secret' : 'ConfigMap';
   if (reference === undefined) throw new UndeterminedError('TrustStoreUnavailable', 'it has no bundle');
-  const pem = await answered(readKey(client, kind, reference, signal));
+  const pem = await answered(readKey(client, kind, reference, signal), what);
   if (pem !== undefined) return pem;
   const where = `${kind} ${reference.namespace}/${reference.name}`;
   throw new UndeterminedError('TrustStoreUnavailable', `${where} has no key ${reference.key}`);
-}
-
-/** Tells what the API server refuses or does not answer in the command's own words. */
-async function answered<T>(promise: Promise<T>): Promise<T> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const advice =
-      error.status === 404 ? ': is Sealwatch installed there?' : error.status === 403 ? ': you need get and list' : '';
-    throw new UndeterminedError(`Cluster${error.reason}`, `--from-cluster: ${error.message}${advice}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,8 +1,8 @@
 import { UndeterminedError } from './failure.ts';
-import { runCommand } from './program.ts';
+import { type CommandName, runCommand } from './program.ts';
 
-/** The command `sealwatch`, of this process: its exit code. */
-export async function main(): Promise<number> {
+/** The command, of this process: its exit code. @param name what a person called it by */
+export async function main(name: CommandName = 'sealwatch'): Promise<number> {
   const argv = process.argv.slice(2);
   // A reader that has seen enough (`sealwatch list … | head`) is no error. Nor is it an answer: the command goes on to its
   // own exit code, for to end here could be 0 for an image that is not trusted.
@@ -20,5 +20,5 @@ export async function main(): Promise<number> {
     process.once(name, () => interruption.abort(new UndeterminedError('Interrupted', `interrupted by ${name}`)));
   const { signal } = interruption;
   const { stdout, stderr, stdin, env } = process;
-  return runCommand(argv, { stdout, stderr, stdin, env, clock: () => new Date(), signal });
+  return runCommand(argv, { stdout, stderr, stdin, env, clock: () => new Date(), signal }, name);
 }

@@ -4,6 +4,7 @@ import * as parse from './arguments.ts';
 import { EXIT, type ExitCode, type Failure, failureOf } from './failure.ts';
 import { inspectCommand } from './inspect.ts';
 import { type Io, painter, writeJson } from './io.ts';
+import { addClusterCommands, CLUSTER_COMMANDS } from './kubectl/program.ts';
 import { listCommand } from './list.ts';
 import { type LoginOptions, loginCommand, logoutCommand } from './login.ts';
 import { type PolicyOptions, policyCheckCommand, policyImportCommand, policyShowCommand } from './policy.ts';
@@ -13,7 +14,22 @@ import { addSigner } from './signer-program.ts';
 import { type VerifyOptions, verifyCommand } from './verify.ts';
 import { quote } from './words.ts';
 
-const EXAMPLES = `
+/** What the command is called: by its own name, or as a plugin of kubectl. */
+export type CommandName = 'sealwatch' | 'kubectl sealwatch';
+
+const EXIT_CODES = 'Exit codes: 0 trusted, or done; 1 not trusted; 2 could not be determined; 64 wrong usage.';
+const EXAMPLES: Readonly<Record<CommandName, string>> = {
+  'kubectl sealwatch': `
+Examples:
+  kubectl sealwatch status -A
+  kubectl sealwatch why web-0 -n shop
+  kubectl sealwatch expiring --within 30d -A
+  kubectl sealwatch blast-radius arn:aws:signer:eu-west-1:111122223333:/signing-profiles/shop
+  kubectl sealwatch preview -f policy.yaml
+
+${EXIT_CODES}
+`,
+  sealwatch: `
 Examples:
   sealwatch verify registry.example.com/shop/web:v1
   sealwatch verify registry.example.com/shop/web:v1 --from-cluster
@@ -21,18 +37,19 @@ Examples:
   sealwatch sign registry.example.com/shop/web@sha256:… --key key.pem --chain chain.pem
   sealwatch inspect registry.example.com/shop/web:v1
 
-Exit codes: 0 trusted, or done; 1 not trusted; 2 could not be determined; 64 wrong usage.
-`;
+${EXIT_CODES}
+`,
+};
 
 /**
  * Runs one command, and tells what went wrong: a line on stderr, and an object on stdout where JSON was asked for.
  * @param argv without node and script
  * @returns the exit code
  */
-export async function runCommand(argv: readonly string[], io: Io): Promise<ExitCode> {
+export async function runCommand(argv: readonly string[], io: Io, name: CommandName = 'sealwatch'): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.done;
   try {
-    const program = createProgram(io, (code) => {
+    const program = createProgram(name, io, (code) => {
       exitCode = code;
     });
     if (argv.length === 0) {
@@ -44,7 +61,7 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<ExitC
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     if (io.signal.aborted) return tell(failureOf(io.signal.reason), argv, io);
-    return tell(error instanceof CommanderError ? usageFailure(error, argv) : failureOf(error), argv, io);
+    return tell(error instanceof CommanderError ? usageFailure(error, argv, name) : failureOf(error), argv, io);
   }
 }
 
@@ -67,7 +84,7 @@ function wantsJson(argv: readonly string[]): boolean {
 const INVALID = /^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. (.*?)\.?$/s;
 
 /** What commander says, in one line that names the flag, what was expected and what was found. */
-function usageFailure({ code, message }: CommanderError, argv: readonly string[]): Failure {
+function usageFailure({ code, message }: CommanderError, argv: readonly string[], name: CommandName): Failure {
   const line = message
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, ' ')
@@ -76,18 +93,20 @@ function usageFailure({ code, message }: CommanderError, argv: readonly string[]
   const lower = `${expected.slice(0, 1).toLowerCase()}${expected.slice(1)}`;
   const told = flag === undefined ? line : `${flag}: ${lower}; found ${quote(found)}`;
   const what = code === 'commander.help' ? 'expected a command' : told;
-  return { exitCode: EXIT.usage, code: 'Usage', message: `${what}; see ${helpCommand(argv)}` };
+  return { exitCode: EXIT.usage, code: 'Usage', message: `${what}; see ${helpCommand(argv, name)}` };
 }
 
-function helpCommand([command = '', subcommand = '']: readonly string[]): string {
+const PLAIN_COMMANDS = ['verify', 'sign', 'inspect', 'list', 'login', 'logout', ...CLUSTER_COMMANDS];
+
+function helpCommand([command = '', subcommand = '']: readonly string[], name: CommandName): string {
   if (command === 'policy')
-    return `sealwatch policy ${['check', 'show', 'import'].includes(subcommand) ? `${subcommand} ` : ''}--help`;
-  if (command === 'signer') return `sealwatch signer ${subcommand === 'profile' ? 'profile ' : ''}--help`;
-  return `sealwatch ${['verify', 'sign', 'inspect', 'list', 'login', 'logout'].includes(command) ? `${command} ` : ''}--help`;
+    return `${name} policy ${['check', 'show', 'import'].includes(subcommand) ? `${subcommand} ` : ''}--help`;
+  if (command === 'signer') return `${name} signer ${subcommand === 'profile' ? 'profile ' : ''}--help`;
+  return `${name} ${PLAIN_COMMANDS.includes(command) ? `${command} ` : ''}--help`;
 }
 
-function createProgram(io: Io, done: (code: ExitCode) => void): Command {
-  const program = new Command('sealwatch');
+function createProgram(name: CommandName, io: Io, done: (code: ExitCode) => void): Command {
+  const program = new Command(name);
   program
     .description('Signs container images, verifies them, and tells why they are trusted or not (Notary Project)')
     .version(VERSION, '-V, --version')
@@ -102,7 +121,9 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
       getOutHasColors: () => false,
     })
     .showSuggestionAfterError()
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', EXAMPLES[name]);
+  // What a person of kubectl looks for stands first.
+  if (name === 'kubectl sealwatch') addClusterCommands(program, io, done);
   addVerify(program, (ref, options) => verifyCommand(ref, options, io).then(done));
   addSign(program, (ref, options) => signCommand(ref, options, io).then(done));
   const look = (name: string, description: string, run: typeof listCommand): void => {
@@ -117,6 +138,7 @@ function createProgram(io: Io, done: (code: ExitCode) => void): Command {
   addPolicy(program, io, done);
   addSigner(program, io, done);
   addLogin(program, io, done);
+  if (name === 'sealwatch') addClusterCommands(program, io, done);
   program
     .command('operator')
     .description('run the Kubernetes operator; sealwatch operator --help lists its flags')

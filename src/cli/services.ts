@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSignerPlugin, SignerService } from '../aws/index.ts';
 import {
+  type ChainRevocationChecker,
   createChainRevocationChecker,
   createRevocationChecker,
   createTimestampRequester,
@@ -20,6 +21,14 @@ export interface ServiceOptions {
   /** Addresses that hosts named in certificates may have although they are loopback, link-local or metadata (H7). */
   readonly allowAddresses?: readonly string[];
   readonly awsEndpoint?: string;
+  /** Stands between a verification and what is asked about revocation; default nothing. */
+  readonly around?: AroundRevocation;
+}
+
+/** Answers a question about revocation itself, or passes it on. */
+export interface AroundRevocation {
+  readonly chain: (check: ChainRevocationChecker) => ChainRevocationChecker;
+  readonly plugin: (plugin: VerificationPlugin) => VerificationPlugin;
 }
 
 /** What a command asks beside the registry: revocation services, time stamping authorities, AWS Signer. */
@@ -37,17 +46,22 @@ export interface Services {
 const REFRESH_MS = 60 * 60_000;
 
 /** Puts the services together. Connections are made when they are needed. */
-export function createServices({ allowAddresses = [], awsEndpoint }: ServiceOptions, env: NodeJS.ProcessEnv): Services {
+export function createServices(
+  { allowAddresses = [], awsEndpoint, around }: ServiceOptions,
+  env: NodeJS.ProcessEnv,
+): Services {
   const named = dispatcherToNamedHosts(env, allowAddresses);
   const guarded = createDispatcher({ allowAddresses });
-  const checkChainRevocation = createChainRevocationChecker({
+  const askServices = createChainRevocationChecker({
     fetch: createHttpFetch({ dispatcher: guarded, userAgent: USER_AGENT }),
     refreshMs: REFRESH_MS,
   });
+  const checkChainRevocation = around?.chain(askServices) ?? askServices;
   const signer = new SignerService(awsEndpoint === undefined ? {} : { endpoint: awsEndpoint });
+  const plugin = createSignerPlugin(signer);
   return {
     signer,
-    plugins: [createSignerPlugin(signer)],
+    plugins: [around?.plugin(plugin) ?? plugin],
     checkRevocation: createRevocationChecker(checkChainRevocation),
     verifyTimestamp: createTimestampVerifier({ checkChainRevocation }),
     timestampRequester: (url, rootsPem) =>

@@ -1,4 +1,4 @@
-import { IMAGE_SIGNATURE_REQUESTS, PODS, type ResourceType, TRUST_POLICIES } from '../api/group.ts';
+import { IMAGE_SIGNATURE_REQUESTS, PODS, TRUST_POLICIES } from '../api/group.ts';
 import type { ImageSignatureRequest, ImageStatus } from '../api/image-signature-request.ts';
 import type { KubernetesObject } from '../api/object.ts';
 import type { TrustPolicy } from '../api/trust-policy.ts';
@@ -6,15 +6,21 @@ import { ApiError, clusterOf, KubernetesClient, loadKubeConfig } from '../kubern
 import { OciError, parseReference, repositoryName } from '../oci/index.ts';
 import { USER_AGENT } from '../version.ts';
 import { containersOf, projectPod } from '../workloads/index.ts';
+import { listAll } from './cluster-client.ts';
 import { UndeterminedError } from './failure.ts';
 
-const PAGE_SIZE = 500;
 const TIMEOUT_MS = 20_000;
 
-/** What is about to be revoked: a signature, or what a version of a profile signed from a moment on. */
+/** What is about to be revoked: a signature, or what a version of a profile, or all of them, signed from a moment on. */
 export type Revocation =
   | { readonly kind: 'job'; readonly jobArn: string }
-  | { readonly kind: 'profile'; readonly profileArn: string; readonly versionArn: string; readonly from: Date };
+  | {
+      readonly kind: 'profile';
+      readonly profileArn: string;
+      /** Absent: every version. */
+      readonly versionArn?: string;
+      readonly from: Date;
+    };
 
 /** What of a cluster a revocation hits, as far as its objects tell. */
 export interface Preview {
@@ -77,20 +83,6 @@ function loaded(env: NodeJS.ProcessEnv): ReturnType<typeof loadKubeConfig> {
   }
 }
 
-async function listAll<T extends KubernetesObject>(
-  client: KubernetesClient,
-  type: ResourceType,
-  signal: AbortSignal,
-): Promise<readonly T[]> {
-  const items: T[] = [];
-  for (let next: string | undefined; ; ) {
-    const page = await client.list<T>(type, { limit: PAGE_SIZE, continue: next, signal });
-    items.push(...(page.items ?? []));
-    next = page.metadata.continue;
-    if (next === undefined || next === '') return items;
-  }
-}
-
 /** The same from objects that were read. */
 export function previewOf(
   revocation: Revocation,
@@ -129,30 +121,45 @@ export function previewOf(
   };
 }
 
-interface Named {
-  readonly jobArn?: string;
-  readonly profileVersionArn?: string;
-  readonly signedAt?: string;
+/** What names a signature of AWS Signer. */
+export interface NamedSignature {
+  readonly jobArn?: string | undefined;
+  readonly profileVersionArn?: string | undefined;
+  /** RFC 3339; absent: not known. */
+  readonly signedAt?: string | undefined;
 }
 
-function isHit(revocation: Revocation, { jobArn, profileVersionArn, signedAt }: Named): boolean {
+/** Whether a revocation hits a signature. */
+export function isHit(revocation: Revocation, { jobArn, profileVersionArn, signedAt }: NamedSignature): boolean {
   switch (revocation.kind) {
     case 'job':
       return jobArn === revocation.jobArn;
     case 'profile':
       // Signer's times are of whole seconds; one that is missing may be any.
       return (
-        profileVersionArn === revocation.versionArn &&
+        isOfProfile(revocation, profileVersionArn) &&
         (signedAt === undefined || Date.parse(signedAt) >= revocation.from.getTime())
       );
   }
 }
 
+function isOfProfile(
+  { profileArn, versionArn }: Extract<Revocation, { readonly kind: 'profile' }>,
+  named: string | undefined,
+): boolean {
+  return versionArn === undefined ? named?.startsWith(`${profileArn}/`) === true : named === versionArn;
+}
+
 function names({ spec }: TrustPolicy, revocation: Revocation): boolean {
   if (revocation.kind === 'job') return false;
-  const wanted = new Set([revocation.profileArn.toLowerCase(), revocation.versionArn.toLowerCase()]);
+  const { profileArn, versionArn } = revocation;
+  const isNamed = (identity: string): boolean =>
+    identity === profileArn.toLowerCase() ||
+    (versionArn === undefined
+      ? identity.startsWith(`${profileArn.toLowerCase()}/`)
+      : identity === versionArn.toLowerCase());
   return spec.trustPolicies.some(({ trustedIdentities = [] }) =>
-    trustedIdentities.some((identity) => wanted.has(identity.toLowerCase())),
+    trustedIdentities.some((identity) => isNamed(identity.toLowerCase())),
   );
 }
 

@@ -84,25 +84,40 @@ async function openLayout(text: string, folder: string, scope: string | undefine
 
 async function openRegistry(text: string, options: TargetOptions, io: Io, progress: Progress): Promise<Target> {
   const reference = parseReference(text);
+  const isPlain = (host: string): boolean => options.plainHttp === true && host === reference.registry;
+  const { store, close } = await openRegistries(options, isPlain, io, progress);
+  return {
+    store,
+    reference,
+    nameOf: (digest = reference.digest) =>
+      digest === undefined ? `${repositoryName(reference)}:${reference.tag}` : `${repositoryName(reference)}@${digest}`,
+    close,
+  };
+}
+
+/**
+ * A client for any registry, with the credentials of the flags or else the user's own.
+ * @param isPlain whether plain HTTP is spoken with a host
+ */
+export async function openRegistries(
+  options: Omit<TargetOptions, 'ociLayout' | 'scope' | 'plainHttp'>,
+  isPlain: (host: string) => boolean,
+  io: Io,
+  progress: Pick<Progress, 'say'>,
+): Promise<{ readonly store: RegistryClient; readonly close: () => Promise<void> }> {
   const ca = options.caFile === undefined ? undefined : await readCA(options.caFile);
   const credentials = await credentialsOf(options, io);
   const dispatcher = dispatcherToNamedHosts(io.env, options.allowAddresses, ca);
   const store = new RegistryClient({
     dispatcher,
     credentials,
-    plainHTTPHosts: (host) => options.plainHttp === true && host === reference.registry,
+    plainHTTPHosts: isPlain,
     userAgent: USER_AGENT,
     maxAttempts: 3,
     timeoutMs: REQUEST_TIMEOUT_MS,
     onRequest: ({ registry, operation }) => progress.say(`${registry} was asked for ${WORDS[operation] ?? operation}`),
   });
-  return {
-    store,
-    reference,
-    nameOf: (digest = reference.digest) =>
-      digest === undefined ? `${repositoryName(reference)}:${reference.tag}` : `${repositoryName(reference)}@${digest}`,
-    close: () => dispatcher.close(),
-  };
+  return { store, close: () => dispatcher.close() };
 }
 
 /** What the registry client calls its requests, for people. */
@@ -124,7 +139,10 @@ export async function readCA(path: string): Promise<string> {
 }
 
 /** By flags; else those of Docker's config, then of Amazon ECR by the AWS SDK's chain. */
-async function credentialsOf(options: TargetOptions, io: Io): Promise<CredentialProvider> {
+async function credentialsOf(
+  options: Pick<TargetOptions, 'username' | 'passwordStdin' | 'pushes'>,
+  io: Io,
+): Promise<CredentialProvider> {
   const { username, passwordStdin = false } = options;
   if (username !== undefined || passwordStdin) {
     if (username === undefined || !passwordStdin)

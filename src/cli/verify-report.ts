@@ -1,4 +1,4 @@
-import type { VerdictType } from '../api/verdict.ts';
+import type { Cause, VerdictType } from '../api/verdict.ts';
 import { formatRfc3339, type Statement } from '../notary/index.ts';
 import {
   type CheckSummary,
@@ -52,28 +52,36 @@ export function verifyJson({ reference, digest, evaluation }: VerifyReport): obj
     digest: digest ?? null,
     verdict,
     statement: statement?.name ?? null,
-    cause:
-      cause === undefined
-        ? null
-        : {
-            reason: cause.reason,
-            rule: ruleOf(cause).id,
-            message: cause.message,
-            since: cause.since === undefined ? null : wholeSeconds(cause.since),
-            revoked: cause.revoked ?? [],
-          },
-    signatures: evaluation.signatures.map((signature) => {
-      const summary = summarizeSignature(signature);
-      return {
-        digest: summary.digest,
-        format: summary.format ?? null,
-        scheme: summary.scheme ?? null,
-        signedAt: summary.signedAt === undefined ? null : formatRfc3339(summary.signedAt),
-        expiresAt: summary.expiresAt === undefined ? null : formatRfc3339(summary.expiresAt),
-        signer: summary.signer ?? null,
-        checks: summary.checks,
-      };
-    }),
+    cause: causeJson(cause),
+    signatures: signaturesJson(evaluation),
+  };
+}
+
+/** The signatures that were tried, for programs. */
+export function signaturesJson(evaluation: ImageEvaluation): readonly object[] {
+  return evaluation.signatures.map((signature) => {
+    const summary = summarizeSignature(signature);
+    return {
+      digest: summary.digest,
+      format: summary.format ?? null,
+      scheme: summary.scheme ?? null,
+      signedAt: summary.signedAt === undefined ? null : formatRfc3339(summary.signedAt),
+      expiresAt: summary.expiresAt === undefined ? null : formatRfc3339(summary.expiresAt),
+      signer: summary.signer ?? null,
+      checks: summary.checks,
+    };
+  });
+}
+
+/** Why a verdict is what it is, for programs; null where it is Trusted. */
+export function causeJson(cause: Cause | undefined): object | null {
+  if (cause === undefined) return null;
+  return {
+    reason: cause.reason,
+    rule: ruleOf(cause).id,
+    message: cause.message,
+    since: cause.since === undefined ? null : wholeSeconds(cause.since),
+    revoked: cause.revoked ?? [],
   };
 }
 
@@ -87,11 +95,16 @@ const HEADLINES: Readonly<Record<VerdictType, string>> = {
   Uncovered: 'not trusted, no statement of the policy applies',
 };
 
-/** The report for people: the verdict, which rule decided, and every check of every signature tried. */
-export function verifyText(report: VerifyReport, paint: Paint): string {
-  const { evaluation, statement, name } = report;
-  const { verdict, cause, signatures } = evaluation;
+/** The sign before a verdict, painted. */
+export function verdictSign(verdict: VerdictType, paint: Paint): string {
   const [symbol, colour] = SYMBOLS[exitCodeOf(verdict) === EXIT.done ? 'passed' : (SIGNS[verdict] ?? 'failed')];
+  return paint(colour, symbol);
+}
+
+/** What there is to tell of a verdict beside its signatures: label and text. */
+export function verdictRows(report: VerifyReport, paint: Paint): readonly (readonly [string, string])[] {
+  const { evaluation, statement } = report;
+  const { cause } = evaluation;
   const rows: [string, string][] = [];
   if (cause !== undefined) {
     const rule = ruleOf(cause);
@@ -106,7 +119,16 @@ export function verifyText(report: VerifyReport, paint: Paint): string {
   const logged = loggedFailures(evaluation);
   if (logged.length > 0) rows.push(['but', paint('yellow', `${logged.join(', ')}: the policy only logs that`)]);
   rows.push(['policy', policyWords(report)]);
-  const head = `${paint(colour, symbol)} ${paint('bold', name)}: ${paint(colour, HEADLINES[verdict])}\n`;
+  return rows;
+}
+
+/** The report for people: the verdict, which rule decided, and every check of every signature tried. */
+export function verifyText(report: VerifyReport, paint: Paint): string {
+  const { evaluation, name } = report;
+  const { verdict, signatures } = evaluation;
+  const rows = verdictRows(report, paint);
+  const [, colour] = SYMBOLS[exitCodeOf(verdict) === EXIT.done ? 'passed' : (SIGNS[verdict] ?? 'failed')];
+  const head = `${verdictSign(verdict, paint)} ${paint('bold', name)}: ${paint(colour, HEADLINES[verdict])}\n`;
   const body = rows.map(([label, text]) => `  ${paint('dim', label.padEnd(8))} ${text}\n`).join('');
   if (signatures.length === 0) return head + body;
   const trees = signatures.map((signature) => signatureNode(signature, paint));
@@ -146,7 +168,8 @@ const SYMBOLS = {
 } as const satisfies Record<Sign, readonly [string, string]>;
 const SIGNS: Partial<Record<VerdictType, Sign>> = { Unknown: 'unknown' };
 
-function signatureNode(signature: ImageEvaluation['signatures'][number], paint: Paint): TreeNode {
+/** A signature with its facts and checks. */
+export function signatureNode(signature: ImageEvaluation['signatures'][number], paint: Paint): TreeNode {
   const summary = summarizeSignature(signature);
   const userMetadata =
     signature.kind === 'evaluated' ? Object.entries(signature.outcome.envelope?.subject.annotations ?? {}) : [];

@@ -13,7 +13,7 @@ export { cutMessage, removeCondition, setCondition } from './conditions.ts';
 export type { QueueClock } from './delayed-keys.ts';
 export type { EventInput, ObjectReference } from './event.ts';
 export { EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
-export { clusterOf, loadKubeConfig, ownNamespace } from './kube-config.ts';
+export { clusterOf, type KubeConfigChoice, loadKubeConfig, ownNamespace } from './kube-config.ts';
 export {
   DEFAULT_LEASE_TIMING,
   LeaderElector,

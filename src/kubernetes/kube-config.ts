@@ -5,20 +5,38 @@ import { withTokenFiles } from './token-files.ts';
 /** What client-node makes up where it finds neither a kubeconfig nor a pod's service account: nobody meant it. */
 const MADE_UP_SERVER = 'http://localhost:8080';
 
+/** What a person chooses as kubectl's flags have it. */
+export interface KubeConfigChoice {
+  /** A file instead of those that KUBECONFIG names. */
+  readonly file?: string | undefined;
+  /** A context instead of the current one. */
+  readonly context?: string | undefined;
+}
+
 /**
  * The kubeconfig of KUBECONFIG, else of ~/.kube/config, else that of the pod this runs in.
  * @param env as the process has it: messages say where the file's name came from
  * @throws Error that names the file and what to do
  */
-export function loadKubeConfig(env: NodeJS.ProcessEnv): KubeConfig {
+export function loadKubeConfig(env: NodeJS.ProcessEnv, { file, context }: KubeConfigChoice = {}): KubeConfig {
   let kubeConfig = new KubeConfig();
-  const from = env['KUBECONFIG'] === undefined || env['KUBECONFIG'] === '' ? '~/.kube/config' : 'KUBECONFIG';
+  const named = env['KUBECONFIG'] === undefined || env['KUBECONFIG'] === '' ? '~/.kube/config' : 'KUBECONFIG';
+  const from = file === undefined ? named : `--kubeconfig ${file}`;
   try {
-    kubeConfig.loadFromDefault();
-    kubeConfig = withTokenFiles(kubeConfig, env);
+    if (file === undefined) kubeConfig.loadFromDefault();
+    else kubeConfig.loadFromFile(file);
+    kubeConfig = withTokenFiles(kubeConfig, file === undefined ? env : { KUBECONFIG: file });
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new Error(`${from}: the kubeconfig cannot be used: ${why}`, { cause: error });
+  }
+  if (context !== undefined) {
+    if (kubeConfig.getContextObject(context) === null) {
+      const names = kubeConfig.getContexts().map(({ name }) => name);
+      const known = names.length === 0 ? 'it has none' : `it has ${names.slice(0, 20).join(', ')}`;
+      throw new Error(`--context: the kubeconfig has no context ${JSON.stringify(context.slice(0, 100))}: ${known}`);
+    }
+    kubeConfig.setCurrentContext(context);
   }
   const server = kubeConfig.getCurrentCluster()?.server;
   if (server === undefined || server === MADE_UP_SERVER) {

@@ -45,6 +45,7 @@ export type {
   RevocationResult,
   RevocationSubject,
 } from './revocation/revocation.ts';
+export { namesRevocationSource } from './revocation/sources.ts';
 export {
   ANNOTATION_CREATED,
   ANNOTATION_THUMBPRINT,

@@ -112,7 +112,7 @@ function transportError(error: unknown, { what, signal, maxBytes }: HttpRequest)
 /** What would help against a fault of TLS. */
 function hintOf(code: string): string {
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/.test(code))
-    return '; it does not speak TLS: if plain HTTP is meant, allow it for this host (operator: --plain-http-hosts; command: --plain-http)';
+    return '; it does not speak TLS: if plain HTTP is meant, allow it for this host (operator and kubectl sealwatch: --plain-http-hosts; command: --plain-http)';
   if (/CERT|^UNABLE_TO_/.test(code))
     return '; its certificate does not hold: if it is of a private CA, name that CA (operator: registry.caBundleFrom or --registry-ca; command: --ca-file)';
   return '';

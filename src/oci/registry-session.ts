@@ -430,6 +430,6 @@ function unauthorized(what: string, challenge?: Challenge, credentials?: Credent
 function plainHTTPRefused(what: string, host: string): OciError {
   return new OciError(
     'PlainHTTPRefused',
-    `${what}: ${host} would be spoken to over plain HTTP, which is refused unless it is allowed for this host (operator: --plain-http-hosts; command: --plain-http)`,
+    `${what}: ${host} would be spoken to over plain HTTP, which is refused unless it is allowed for this host (operator and kubectl sealwatch: --plain-http-hosts; command: --plain-http)`,
   );
 }
