@@ -4,7 +4,13 @@ import { Metrics } from '../../../src/reporting/index.ts';
 
 const NOW = new Date('2026-02-01T00:00:00Z');
 const FOREIGN_TEXT = 'a message that a registry chose';
-const NOTHING_OBSERVED = { queues: () => [], eventsDropped: () => 0, sweepLagMs: () => 0, verdicts: () => [] };
+const NOTHING_OBSERVED = {
+  queues: () => [],
+  eventsDropped: () => 0,
+  reportResultsOmitted: () => 0,
+  sweepLagMs: () => 0,
+  verdicts: () => [],
+};
 
 function podWith(n: number, namespace = 'n', reference = `r.example/app:${n}`) {
   const pod = { name: `p${n}`, namespace, uid: `u${n}`, resourceVersion: '1', creationTimestamp: '' };
@@ -144,6 +150,7 @@ describe('what is read at a scrape', () => {
     metrics.observe({
       queues: () => [{ queue: 'pod', depth: 3, running: 2, delayed: 7 }],
       eventsDropped: () => 4,
+      reportResultsOmitted: () => 0,
       sweepLagMs: () => 1_500,
       verdicts: () => [['r/a@sha256:1', { verdict: 'Trusted', verifiedAt: new Date(Date.now() - 60_000) }]],
     });
