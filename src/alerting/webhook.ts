@@ -123,7 +123,8 @@ export class Webhook {
     this.#stop.abort(new Error('shutting down'));
     const left = this.#queue.splice(0).length;
     for (let i = 0; i < left; i += 1) this.#drop('stopped');
-    if (left > 0) this.#options.logger.warn({ host: this.#host, left }, 'alerts were not delivered before the end');
+    if (left > 0)
+      this.#options.logger.warn({ host: this.#host, queued: left }, 'alerts were not delivered before the end');
   }
 
   async #sendAll(): Promise<void> {
@@ -155,7 +156,7 @@ export class Webhook {
     } catch (error) {
       if (this.#stop.signal.aborted) return 0;
       onSent('failed');
-      const fields = { host: this.#host, attempt, reason: reasonOf(error) };
+      const fields = { host: this.#host, queued: this.#queue.length, reason: reasonOf(error) };
       if (error instanceof StatusError && error.isFinal) {
         this.#sayOnce('refused', fields, 'the receiver refuses alerts: check --webhook-url and --webhook-secret-file');
         this.#drop('refused');
