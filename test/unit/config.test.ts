@@ -210,7 +210,7 @@ describe('parseConfig', () => {
       format: 'slack',
       source: '/sealwatch',
     });
-    expect(refusalOf(['--webhook-url', 'hooks.example/services/secret'])).not.toContain('secret');
+    expect(refusalOf(['--webhook-url', 'hooks.example/services/hunter2'])).not.toContain('hunter2');
   });
 
   it.each([
