@@ -28,8 +28,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           pool,
           globalSetup: ['test/support/integration-setup.ts'],
-          // One file after another: they share a control plane, where some kinds have no namespace.
-          fileParallelism: false,
+          // As many as there are control planes: files share one after another, where some kinds have no namespace.
+          maxWorkers: 2,
           testTimeout: 2 * MINUTE,
           hookTimeout: 5 * MINUTE,
           sequence: { groupOrder: 1 },
@@ -41,8 +41,8 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           pool,
           globalSetup: ['test/support/tools-setup.ts'],
-          // Faults are measured in time: nothing else runs beside.
-          fileParallelism: false,
+          // Each file has a cluster of its own, and waits most of its time for what faults take.
+          maxWorkers: 2,
           testTimeout: 5 * MINUTE,
           hookTimeout: 5 * MINUTE,
           sequence: { groupOrder: 2 },

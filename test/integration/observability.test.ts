@@ -89,10 +89,12 @@ it('a verification is one trace, from its reconcile to its requests, and no secr
     scenario.aws.credentials.secretAccessKey,
     COLLECTOR_TOKEN,
   ]) {
-    expect(told).not.toContain(secret);
-    expect(scenario.operator.process.output).not.toContain(secret);
+    expect(told.includes(secret)).toBe(false);
+    expect(scenario.operator.process.output.includes(secret)).toBe(false);
   }
-  expect(told).not.toMatch(/authorization|X-Amz-|\?/i);
+  // Names and values alone: the bytes of an identifier may look like anything.
+  const texts = receiver.spans.flatMap(({ name, attributes }) => [name, ...Object.entries(attributes).flat()]);
+  expect(texts.filter((text) => /authorization|X-Amz-|\?/i.test(String(text)))).toEqual([]);
   expect(await scenario.operator.metric('sealwatch_trace_spans_total{outcome="exported"}')).toBeGreaterThan(10);
 });
 
