@@ -174,6 +174,25 @@ describe('alerts on workloads', () => {
     expect(world.news()).toEqual(['ended web Unsigned->']);
   });
 
+  it('tells no end while another pod runs the image still', async () => {
+    for (const name of ['a', 'b']) world.run(name, 'web');
+    for (const name of ['a', 'b']) await world.judge(name, judged('Unsigned'));
+    world.end('a');
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(world.news()).toEqual(['began web ->Unsigned']);
+  });
+
+  it('tells nothing twice after a restart of an image that has no digest', async () => {
+    const image = { kind: 'unverifiable', reason: 'the runtime reports none' } as const;
+    const unverifiable = { container: { ...container(), image }, verdict: verdictOf('Unknown') };
+    world.run('a', 'web');
+    await world.judge('a', unverifiable);
+    expect(world.news()).toEqual(['began web ->Unknown']);
+    world.restart();
+    await world.judge('a', unverifiable);
+    expect(world.news()).toEqual([]);
+  });
+
   it('tells nothing twice after a restart: neither of pods that were told of, nor of new ones of the same workload', async () => {
     world.run('a', 'web');
     await world.judge('a', judged('Unsigned'));
