@@ -1,7 +1,7 @@
 import { PODS } from '../api/group.ts';
-import type { ObjectKey } from '../api/object.ts';
+import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import { BAD_VERDICTS } from '../api/verdict.ts';
-import { ApiError, type Owner, type OwnerResolver } from '../kubernetes/index.ts';
+import { ApiError, isOlderVersion, type Owner, type OwnerResolver } from '../kubernetes/index.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { flagEvent, podCondition, recoveryEvent, type VerdictedContainer } from '../reporting/index.ts';
 import type { VerdictStore } from '../verification/index.ts';
@@ -29,6 +29,8 @@ export class PodController {
   readonly #options: PodControllerOptions;
   /** What was last told of a pod, by uid: an event is not told twice while the watch is behind our own write. */
   readonly #told = new Map<string, string>();
+  /** By uid: a condition that was written, and the version of the pod that has it. */
+  readonly #written = new Map<string, { readonly text: string; readonly resourceVersion: string }>();
   readonly #uids = new Map<ObjectKey, string>();
 
   constructor(options: PodControllerOptions) {
@@ -58,14 +60,20 @@ export class PodController {
     );
     if (decision.kind === 'set') {
       const told = this.#told.get(pod.metadata.uid) ?? textOf(pod.condition);
-      this.#uids.set(key, pod.metadata.uid);
+      this.#isNow(key, pod.metadata.uid);
       this.#told.set(pod.metadata.uid, textOf(decision.condition));
       if (told !== textOf(decision.condition)) this.#tell(pod, containers, owner);
-      await this.#write(key, pod, decision.condition, signal);
+      if (!this.#isOnItsWay(pod, decision.condition)) await this.#write(key, pod, decision.condition, signal);
     }
     // Only what stands on the pod is told outside: whoever leads next reads it there, and tells nothing twice.
     const isAlerted = await this.#options.alerts?.judged(key, pod, containers, owner, signal);
     return isAlerted === false ? { requeueAfterMs: ALERT_AGAIN_MS } : {};
+  }
+
+  /** Whether the pod has the condition already, and the watch has not told it yet. */
+  #isOnItsWay({ metadata }: ProjectedPod, condition: PodImagesCondition): boolean {
+    const written = this.#written.get(metadata.uid);
+    return written?.text === textOf(condition) && isOlderVersion(metadata.resourceVersion, written.resourceVersion);
   }
 
   #judge(container: RunningContainer): VerdictedContainer {
@@ -92,12 +100,13 @@ export class PodController {
       status: { conditions: [condition] },
     };
     try {
-      await this.#options.context.client.patch(
+      const { metadata } = await this.#options.context.client.patch<KubernetesObject>(
         PODS,
         key,
         { subresource: 'status', contentType: 'application/strategic-merge-patch+json', body },
         { signal },
       );
+      this.#written.set(pod.metadata.uid, { text: textOf(condition), resourceVersion: metadata.resourceVersion });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404 || error.status === 409) return;
@@ -112,9 +121,18 @@ export class PodController {
   #forget(key: ObjectKey): void {
     this.#options.metrics.forgetPod(key);
     this.#options.alerts?.gone(key);
-    const uid = this.#uids.get(key);
-    if (uid !== undefined) this.#told.delete(uid);
-    this.#uids.delete(key);
+    this.#isNow(key, undefined);
+  }
+
+  /** Another pod may have taken a name with no word of the first one's end (faults.md 11). */
+  #isNow(key: ObjectKey, uid: string | undefined): void {
+    const before = this.#uids.get(key);
+    if (before !== undefined && before !== uid) {
+      this.#told.delete(before);
+      this.#written.delete(before);
+    }
+    if (uid === undefined) this.#uids.delete(key);
+    else this.#uids.set(key, uid);
   }
 }
 

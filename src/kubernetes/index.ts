@@ -36,5 +36,6 @@ export type {
   ReflectorTiming,
 } from './reflector-options.ts';
 export type { RequestEvent, RequestHook } from './request-hook.ts';
+export { isOlderVersion } from './resource-version.ts';
 export { StatusWriter } from './status-writer.ts';
 export { type ReconcileResult, WorkQueue, type WorkQueueOptions, type WorkResult } from './work-queue.ts';

@@ -516,3 +516,23 @@ async function readBlob(
   expect(response.status).toBe(200);
   return { body: Buffer.from(await response.arrayBuffer()) };
 }
+
+it('30: a thousand junk signatures are tried up to the limit, and told with a reason of its own', async () => {
+  const proxy = await startFaultProxy(hostOf('referrers'));
+  try {
+    const image = await signedImage(proxy, false);
+    const client = localClient();
+    const push = async (first: number): Promise<void> => {
+      for (let junk = first; junk < 1_000; junk += 10) await attach(client, image, Buffer.from(`junk ${junk}`), JOSE);
+    };
+    await Promise.all(Array.from({ length: 10 }, (_, first) => push(first)));
+    proxy.requests.length = 0;
+    const { verdict, cause, signatures, truncated } = await judge(image);
+    expect([verdict, cause?.reason, truncated]).toEqual(['Untrusted', 'TooManySignatures', true]);
+    expect(signatures).toHaveLength(100);
+    // The image, its signatures' list, and a manifest and an envelope of each that is tried: no more is asked for.
+    expect(proxy.requests.length).toBeLessThanOrEqual(2 + 2 * 100);
+  } finally {
+    await proxy.stop();
+  }
+});
