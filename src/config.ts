@@ -54,8 +54,22 @@ export interface Config {
   readonly signatureCacheBytes: number;
   /** Reconciles at once, for each kind of work. */
   readonly concurrency: number;
+  /** The plurals of the APIs that reports are written to, where they are served. */
+  readonly reports: readonly ('policyreports' | 'reports')[];
+  /** Where alerts are sent. */
+  readonly webhook?: WebhookConfig;
   readonly requestTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
+}
+
+/** Where, and how, alerts on verdicts are sent. */
+export interface WebhookConfig {
+  readonly url: string;
+  readonly format: 'cloudevents' | 'slack';
+  /** Holds the key of the signature; absent: there is none. */
+  readonly secretFile?: string;
+  /** CloudEvents' `source`. */
+  readonly source: string;
 }
 
 interface Setting {
@@ -154,6 +168,34 @@ const SETTINGS = [
     flag: 'config',
     value: 'FILE',
     help: 'YAML with signing.grants (who may have what signed with which identity), registry.mirrors and ecr.roles; read again when it changes',
+  },
+  {
+    flag: 'reports',
+    value: 'off|auto|policyreports|openreports',
+    fallback: 'off',
+    help: 'verdicts of each namespace as PolicyReport (wgpolicyk8s.io/v1alpha2) and Report (openreports.io/v1alpha1); auto: whichever the cluster serves, now or later',
+  },
+  {
+    flag: 'webhook-url',
+    value: 'URL',
+    help: 'where an alert is sent when what a workload runs turns bad, and when that ends; http only to one of --plain-http-hosts',
+  },
+  {
+    flag: 'webhook-format',
+    value: 'cloudevents|slack',
+    fallback: 'cloudevents',
+    help: 'CloudEvents 1.0 as JSON, or {"text": ...} for Slack and what is compatible with it',
+  },
+  {
+    flag: 'webhook-secret-file',
+    value: 'FILE',
+    help: 'the key that alerts are signed with (HMAC-SHA256, Standard Webhooks), 24 bytes at least; needed for cloudevents; read again when it changes',
+  },
+  {
+    flag: 'webhook-source',
+    value: 'URI',
+    fallback: '/sealwatch',
+    help: "CloudEvents' source: another one for each cluster",
   },
   {
     flag: 'signer-endpoint',
@@ -281,6 +323,8 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
   const verdictCacheDir = optional('verdict-cache-dir');
   const stsEndpoint = given.has('sts-endpoint') ? read('sts-endpoint', parseUrl) : undefined;
   const ecrEndpoint = given.has('ecr-endpoint') ? read('ecr-endpoint', parseUrl) : undefined;
+  const plainHTTPHosts = list('plain-http-hosts', parseHost);
+  const webhook = webhookOf(given, read, plainHTTPHosts);
   const leaseNamespace = given.has('lease-namespace') ? read('lease-namespace', parseNamespace) : undefined;
   return {
     logLevel: read('log-level', parseLevel),
@@ -294,7 +338,7 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     ...(registryCAFile === undefined ? {} : { registryCAFile }),
     registryConcurrency: read('registry-concurrency', (text) => wholeNumber(text, 1, 256)),
     pullSecrets: named(given.get('pull-secrets')?.from ?? '', () => parsePullSecrets(pullSecrets)),
-    plainHTTPHosts: list('plain-http-hosts', parseHost),
+    plainHTTPHosts,
     allowAddresses: list('allow-addresses', parseCidr),
     revocationRefreshMs: read('revocation-refresh', (text) => duration(text, 1_000)),
     ...(revocationCacheDir === undefined ? {} : { revocationCacheDir }),
@@ -308,9 +352,34 @@ function toConfig(given: ReadonlyMap<Flag, Given>): Config {
     signatureCacheBytes: read('signature-cache-size', parseSize),
     maxSignatures: read('max-signatures', (text) => wholeNumber(text, 1, 1_000)),
     concurrency: read('concurrency', (text) => wholeNumber(text, 1, 256)),
+    reports: read('reports', parseReports),
+    ...(webhook === undefined ? {} : { webhook }),
     requestTimeoutMs: read('request-timeout', (text) => duration(text, 100)),
     shutdownTimeoutMs: read('shutdown-timeout', (text) => duration(text, 100)),
   };
+}
+
+function webhookOf(
+  given: ReadonlyMap<Flag, Given>,
+  read: <T>(flag: Flag, parse: (text: string) => T) => T,
+  plainHTTPHosts: readonly string[],
+): WebhookConfig | undefined {
+  const format = read('webhook-format', parseWebhookFormat);
+  const source = read('webhook-source', parseUriReference);
+  const secretFile = given.get('webhook-secret-file')?.values.at(-1);
+  if (!given.has('webhook-url')) {
+    const alone = (['webhook-format', 'webhook-secret-file', 'webhook-source'] as const).find((flag) =>
+      given.has(flag),
+    );
+    if (alone !== undefined) throw new ConfigError(`${given.get(alone)?.from}: expected --webhook-url beside it`);
+    return undefined;
+  }
+  const url = read('webhook-url', (text) => parseWebhookUrl(text, plainHTTPHosts));
+  if (format === 'cloudevents' && secretFile === undefined)
+    throw new ConfigError(
+      `${given.get('webhook-url')?.from}: expected --webhook-secret-file beside it: CloudEvents are signed, so that a receiver knows who sent them`,
+    );
+  return { url, format, source, ...(secretFile === undefined ? {} : { secretFile }) };
 }
 
 function named<T>(from: string, parse: () => T): T {
@@ -388,6 +457,45 @@ function parseUrl(text: string): string {
   if (url.username !== '' || url.password !== '')
     throw new ConfigError('expected a URL without credentials; remove them');
   return text;
+}
+
+/** The path may be a secret, as Slack's is: no message repeats it. */
+function parseWebhookUrl(text: string, plainHTTPHosts: readonly string[]): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    throw new ConfigError('expected a URL with https; it is not repeated here, for it may hold a secret');
+  if (url.username !== '' || url.password !== '')
+    throw new ConfigError('expected a URL without credentials; remove them');
+  if (url.protocol === 'http:' && !plainHTTPHosts.includes(url.host))
+    throw new ConfigError(`expected https; found http: if it is meant, add ${url.host} to --plain-http-hosts`);
+  return text;
+}
+
+function parseWebhookFormat(text: string): WebhookConfig['format'] {
+  if (text !== 'cloudevents' && text !== 'slack') throw expected('cloudevents or slack', text);
+  return text;
+}
+
+/** A URI reference (RFC 3986 §4.1), as far as its characters say. */
+function parseUriReference(text: string): string {
+  if (text.length > 200 || !/^[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$/.test(text))
+    throw expected('a URI reference of at most 200 characters, such as /clusters/prod', text);
+  return text;
+}
+
+function parseReports(text: string): Config['reports'] {
+  switch (text) {
+    case 'off':
+      return [];
+    case 'auto':
+      return ['policyreports', 'reports'];
+    case 'policyreports':
+      return ['policyreports'];
+    case 'openreports':
+      return ['reports'];
+    default:
+      throw expected('off, auto, policyreports or openreports', text);
+  }
 }
 
 function parseEndpoint(text: string): [string, string] {

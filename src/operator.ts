@@ -45,6 +45,7 @@ export class SealwatchOperator extends Operator {
   readonly #reflectors: {
     readonly resource: string;
     readonly reflector: Pick<Reflector<KubernetesObject>, 'state' | 'stats' | 'hasSynced'>;
+    readonly isOptional: boolean;
   }[] = [];
   readonly #watches: Promise<void>[] = [];
   readonly #types = new Map<string, ResourceType>();
@@ -77,7 +78,7 @@ export class SealwatchOperator extends Operator {
     this.#metrics = metrics;
     this.#observation = new Observation({ metrics, tracing, logger });
     metrics.observeWatches(() =>
-      this.#reflectors.map(({ resource, reflector: { state, stats } }) => ({
+      this.#wanted.map(({ resource, reflector: { state, stats } }) => ({
         resource,
         phase: state.phase,
         ...stats,
@@ -110,7 +111,11 @@ export class SealwatchOperator extends Operator {
       fence: this.#fence ?? ALWAYS_OPEN,
     });
     this.#services = services;
-    const watched = watchResources((type, options) => this.watch(type, options), this.#config.watchNamespaces);
+    const watched = watchResources(
+      (type, options) => this.watch(type, options),
+      this.#config.watchNamespaces,
+      this.#config.reports,
+    );
     const lead = (term: AbortSignal): void => {
       if (this.#stopping.signal.aborted) return;
       this.#metrics.leads(true);
@@ -156,19 +161,22 @@ export class SealwatchOperator extends Operator {
     type: ResourceType,
     options: {
       readonly namespace?: string;
+      readonly labelSelector?: string;
+      readonly isOptional?: true;
       readonly project: (raw: KubernetesObject) => T;
       readonly onChange: OnChange<T>;
     },
   ): Reflector<T> {
+    const isOptional = options.isOptional === true;
     const reflector = new Reflector<T>({
       client: this.#client,
       type,
       ...options,
       logger: this.#logger,
-      onState: (state) => this.#told(type, state),
+      onState: (state) => this.#told(type, state, isOptional),
     });
     this.#types.set(`${type.plural}.${type.group === '' ? type.version : `${type.group}/${type.version}`}`, type);
-    this.#reflectors.push({ resource: type.plural, reflector });
+    this.#reflectors.push({ resource: type.plural, reflector, isOptional });
     this.#watches.push(reflector.start(this.#stopping.signal));
     return reflector;
   }
@@ -259,9 +267,14 @@ export class SealwatchOperator extends Operator {
     return type;
   }
 
-  #told(type: ResourceType, state: ReflectorState): void {
+  /** What a cluster need not serve, and does not, is nobody's concern. */
+  get #wanted() {
+    return this.#reflectors.filter(({ isOptional, reflector: { state } }) => !isOptional || state.phase !== 'Waiting');
+  }
+
+  #told(type: ResourceType, state: ReflectorState, isOptional: boolean): void {
     const fields = { resource: type.plural, phase: state.phase };
-    if (state.phase === 'Degraded' || state.phase === 'Waiting')
+    if (state.phase === 'Degraded' || (state.phase === 'Waiting' && !isOptional))
       this.#logger.warn(fields, state.message ?? 'the watch is interrupted');
     else this.#logger.debug(fields, 'watch');
   }
@@ -269,8 +282,8 @@ export class SealwatchOperator extends Operator {
   /** Ready once everything that may be watched was listed; a resource that may not be is said, and does not hold up the rest. */
   #readiness(): { readonly ready: boolean; readonly message: string } {
     if (this.#runtime === undefined && this.#election === undefined) return { ready: false, message: 'starting' };
-    const lines = this.#reflectors.map(({ resource, reflector }) => `${resource}: ${reflector.state.phase}`);
-    const waiting = this.#reflectors.some(
+    const lines = this.#wanted.map(({ resource, reflector }) => `${resource}: ${reflector.state.phase}`);
+    const waiting = this.#wanted.some(
       ({ reflector: { hasSynced, state } }) => !hasSynced && state.phase !== 'Degraded' && state.phase !== 'Waiting',
     );
     return { ready: !waiting, message: [...this.#role(), ...lines].join('\n') };

@@ -6,7 +6,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['version', 'api', 'notary'],
   ['transport', 'disk'],
   ['oci', 'aws', 'pki', 'kubernetes'],
-  ['verification', 'signing', 'workloads', 'reporting', 'tracing'],
+  ['verification', 'signing', 'workloads', 'reporting', 'alerting', 'tracing'],
   ['config', 'server', 'settings'],
   ['controllers'],
   ['runtime'],

@@ -1,13 +1,17 @@
 import { PODS } from '../api/group.ts';
-import type { ImageVerdict } from '../api/image-verdict.ts';
 import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import { BAD_VERDICTS } from '../api/verdict.ts';
 import { ApiError, isOlderVersion, type Owner, type OwnerResolver } from '../kubernetes/index.ts';
 import type { Metrics } from '../reporting/index.ts';
 import { flagEvent, podCondition, recoveryEvent, type VerdictedContainer } from '../reporting/index.ts';
-import { imageKey, type VerdictStore } from '../verification/index.ts';
+import type { VerdictStore } from '../verification/index.ts';
 import type { PodImagesCondition, ProjectedPod, RunningContainer, WorkloadIndex } from '../workloads/index.ts';
+import { containerVerdict } from './container-verdict.ts';
 import type { ControllerContext, ReconcileResult } from './context.ts';
+import type { WorkloadAlerts } from './workload-alerts.ts';
+
+/** Until all pods are listed, at the start. */
+const ALERT_AGAIN_MS = 1_000;
 
 export interface PodControllerOptions {
   readonly context: ControllerContext;
@@ -16,6 +20,8 @@ export interface PodControllerOptions {
   readonly verdicts: VerdictStore;
   readonly owners: OwnerResolver;
   readonly metrics: Metrics;
+  /** Absent: nobody is told outside the cluster. */
+  readonly alerts?: WorkloadAlerts;
 }
 
 /** Tells each pod, and the workload it belongs to, what its images are worth (design.md, "Running workloads"). */
@@ -52,13 +58,16 @@ export class PodController {
       this.#options.context.clock(),
       pod.condition,
     );
-    if (decision.kind === 'none') return {};
-    const told = this.#told.get(pod.metadata.uid) ?? textOf(pod.condition);
-    this.#isNow(key, pod.metadata.uid);
-    this.#told.set(pod.metadata.uid, textOf(decision.condition));
-    if (told !== textOf(decision.condition)) this.#tell(pod, containers, owner);
-    if (!this.#isOnItsWay(pod, decision.condition)) await this.#write(key, pod, decision.condition, signal);
-    return {};
+    if (decision.kind === 'set') {
+      const told = this.#told.get(pod.metadata.uid) ?? textOf(pod.condition);
+      this.#isNow(key, pod.metadata.uid);
+      this.#told.set(pod.metadata.uid, textOf(decision.condition));
+      if (told !== textOf(decision.condition)) this.#tell(pod, containers, owner);
+      if (!this.#isOnItsWay(pod, decision.condition)) await this.#write(key, pod, decision.condition, signal);
+    }
+    // Only what stands on the pod is told outside: whoever leads next reads it there, and tells nothing twice.
+    const isAlerted = await this.#options.alerts?.judged(key, pod, containers, owner, signal);
+    return isAlerted === false ? { requeueAfterMs: ALERT_AGAIN_MS } : {};
   }
 
   /** Whether the pod has the condition already, and the watch has not told it yet. */
@@ -68,23 +77,8 @@ export class PodController {
   }
 
   #judge(container: RunningContainer): VerdictedContainer {
-    const verdict = this.#verdictOf(container);
+    const verdict = containerVerdict(container, this.#options.verdicts, this.#options.context.clock);
     return verdict === undefined ? { container } : { container, verdict };
-  }
-
-  #verdictOf(container: RunningContainer): ImageVerdict | undefined {
-    switch (container.image.kind) {
-      case 'resolved':
-        return this.#options.verdicts.get(imageKey(container.image.repository, container.image.digest));
-      case 'unverifiable':
-        return {
-          verdict: 'Unknown',
-          cause: { reason: 'ImageIDUnverifiable', message: container.image.reason },
-          verifiedAt: this.#options.context.clock(),
-        };
-      case 'pending':
-        return undefined;
-    }
   }
 
   #tell(pod: ProjectedPod, containers: readonly VerdictedContainer[], owner: Owner | undefined): void {
@@ -126,6 +120,7 @@ export class PodController {
 
   #forget(key: ObjectKey): void {
     this.#options.metrics.forgetPod(key);
+    this.#options.alerts?.gone(key);
     this.#isNow(key, undefined);
   }
 

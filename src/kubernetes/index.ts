@@ -1,4 +1,5 @@
 export { ApiError, type FaultReason, hasStatus } from './api-error.ts';
+export { type BackoffOptions, backoffDelayMs } from './backoff.ts';
 export type {
   CallOptions,
   KubernetesList,
@@ -10,6 +11,7 @@ export type {
 } from './call.ts';
 export { KubernetesClient, type KubernetesClientOptions } from './client.ts';
 export { cutMessage, removeCondition, setCondition } from './conditions.ts';
+export { pause } from './deadline.ts';
 export type { QueueClock } from './delayed-keys.ts';
 export type { EventInput, ObjectReference } from './event.ts';
 export { EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
@@ -22,7 +24,7 @@ export {
 } from './leader-elector.ts';
 export { LEASES, type Lease, type LeaseSpec } from './lease.ts';
 export { LeaseFence } from './lease-fence.ts';
-export { jsonEquals } from './merge-patch.ts';
+export { canonicalJson, jsonEquals } from './merge-patch.ts';
 export type { OnChange } from './object-index.ts';
 export { type Owner, OwnerResolver } from './owner-resolver.ts';
 export { Reflector } from './reflector.ts';

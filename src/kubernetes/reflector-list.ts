@@ -17,13 +17,14 @@ export async function listAll<T extends KubernetesObject>(
   index: ObjectIndex<T>,
   signal: AbortSignal,
 ): Promise<{ readonly objects: Replacement<T>; readonly resourceVersion: string }> {
-  const { client, type, namespace, fieldSelector, pageSize = DEFAULT_PAGE_SIZE } = options;
+  const { client, type, namespace, fieldSelector, labelSelector, pageSize = DEFAULT_PAGE_SIZE } = options;
   const objects: Replacement<T> = new Map();
   let next: string | undefined;
   for (;;) {
     const page = await client.list(type, {
       namespace,
       fieldSelector,
+      labelSelector,
       limit: pageSize,
       continue: next,
       timeoutMs,

@@ -62,12 +62,18 @@ export const DEFAULT_TIMING: ReflectorTiming = {
   steadyMs: 60_000,
 };
 
+/** Of what a cluster need not serve. */
+export const OPTIONAL_TIMING: Partial<ReflectorTiming> = { notServedDelayMs: 30_000 };
+
 export interface ReflectorOptions<T extends KubernetesObject> {
   readonly client: KubernetesClient;
   readonly type: ResourceType;
   /** All namespaces where absent. */
   readonly namespace?: string;
   readonly fieldSelector?: string;
+  readonly labelSelector?: string;
+  /** What not every cluster serves: that it does not is no fault, and is looked at again each half minute. */
+  readonly isOptional?: true;
   /** Keeps what is needed of an object, at least metadata's name, namespace, uid and resourceVersion. */
   readonly project: (raw: KubernetesObject) => T;
   readonly onChange: OnChange<T>;

@@ -28,13 +28,14 @@ export interface WatchRun<T extends KubernetesObject> {
 
 /** Runs one watch to its end. Throws ApiError where the server did not accept it; what comes after is a WatchEnd. */
 export async function runWatch<T extends KubernetesObject>(run: WatchRun<T>): Promise<WatchEnd> {
-  const { client, type, namespace, fieldSelector, random = Math.random } = run.options;
+  const { client, type, namespace, fieldSelector, labelSelector, random = Math.random } = run.options;
   const lifetimeMs = run.timing.watchMs * (1 + random() / 2);
   const stream = await client.watch(
     type,
     {
       namespace,
       fieldSelector,
+      labelSelector,
       resourceVersion: run.resourceVersion,
       timeoutSeconds: Math.ceil(lifetimeMs / 1000),
     },

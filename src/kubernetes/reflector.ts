@@ -7,6 +7,7 @@ import { ObjectIndex } from './object-index.ts';
 import { listAll } from './reflector-list.ts';
 import {
   DEFAULT_TIMING,
+  OPTIONAL_TIMING,
   type ReflectorOptions,
   type ReflectorState,
   type ReflectorStats,
@@ -52,7 +53,7 @@ export class Reflector<T extends KubernetesObject> {
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
-    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#timing = { ...DEFAULT_TIMING, ...(options.isOptional === true ? OPTIONAL_TIMING : {}), ...options.timing };
     this.#logger = options.logger.child({ resource: options.type.plural });
     this.#index = new ObjectIndex(options.project, options.onChange, (key, error) => {
       this.#logger.error({ err: error, object: key }, 'an object could not be handled; the others go on');
@@ -245,7 +246,9 @@ export class Reflector<T extends KubernetesObject> {
       return;
     }
     this.#state = { phase, since: new Date(), ...(message === undefined ? {} : { message }) };
-    if (message !== undefined) {
+    if (phase === 'Waiting' && this.#options.isOptional === true) {
+      this.#logger.info({ phase, message }, 'not served; the watch begins once it is');
+    } else if (message !== undefined) {
       this.#logger.warn({ phase, message }, 'watch impaired');
     } else if (unhealthy) {
       this.#logger.info({ phase }, 'watch recovered');

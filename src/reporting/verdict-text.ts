@@ -1,5 +1,5 @@
 import type { ImageVerdict } from '../api/image-verdict.ts';
-import type { VerdictType } from '../api/verdict.ts';
+import { VERDICTS_WORST_FIRST, type VerdictType } from '../api/verdict.ts';
 import type { RunningContainer } from '../workloads/index.ts';
 
 /** A container with the verdict on its image; none while it is pending. */
@@ -26,17 +26,41 @@ const WORDS: Readonly<Record<VerdictType, string>> = {
   Uncovered: 'is covered by no policy',
 };
 
+/**
+ * What a pod's condition told of a container, by the sentence that it has of it; undefined: nothing bad. Of what a message
+ * that was cut had no room for, the condition's reason stands.
+ */
+export function toldVerdict(
+  container: VerdictedContainer['container'],
+  told: { readonly reason: string; readonly message: string },
+): VerdictType | undefined {
+  const opening = openingOf(container);
+  const at = told.message.startsWith(opening) ? 0 : told.message.indexOf(`; ${opening}`);
+  if (at !== -1) {
+    const rest = told.message.slice(told.message.indexOf(opening, at) + opening.length);
+    return VERDICTS_WORST_FIRST.find((verdict) => rest.startsWith(WORDS[verdict]));
+  }
+  return told.message.endsWith('…') ? VERDICTS_WORST_FIRST.find((verdict) => verdict === told.reason) : undefined;
+}
+
 /** `container app runs REF, which has a revoked signature (policy acme/images): <cause> (last known: …)`. */
 export function containerSentence({ container, verdict }: VerdictedContainer): string {
-  const label = container.kind === 'container' ? 'container' : `${container.kind} container`;
-  if (verdict === undefined) return `${label} ${container.name} runs ${container.reference}, not verified yet`;
+  if (verdict === undefined) return `${runs(container)}, not verified yet`;
   const cause = verdict.cause === undefined ? '' : `: ${verdict.cause.message}`;
   const known =
     verdict.lastKnown === undefined
       ? ''
       : ` (last known: ${verdict.lastKnown.verdict} at ${verdict.lastKnown.verifiedAt.toISOString().slice(0, 19)}Z)`;
   const policy = verdict.statement === undefined ? '' : ` (policy ${verdict.statement})`;
-  return `${label} ${container.name} runs ${container.reference}, which ${WORDS[verdict.verdict]}${policy}${cause}${revokedSuffix(verdict)}${known}`;
+  return `${openingOf(container)}${WORDS[verdict.verdict]}${policy}${cause}${revokedSuffix(verdict)}${known}`;
+}
+
+function runs({ kind, name, reference }: VerdictedContainer['container']): string {
+  return `${kind === 'container' ? 'container' : `${kind} container`} ${name} runs ${reference}`;
+}
+
+function openingOf(container: VerdictedContainer['container']): string {
+  return `${runs(container)}, which `;
 }
 
 /** The event that flags a container, for its pod and its owner alike. */

@@ -1,10 +1,18 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { IMAGE_SIGNATURE_REQUESTS, PODS, type ResourceType, TRUST_POLICIES, TRUST_STORES } from '../api/group.ts';
+import {
+  IMAGE_SIGNATURE_REQUESTS,
+  NAMESPACES,
+  PODS,
+  type ResourceType,
+  TRUST_POLICIES,
+  TRUST_STORES,
+} from '../api/group.ts';
 import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import { createSignerPlugin } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import { createCertificateServices } from '../controllers/certificate-services.ts';
+import { containerVerdict } from '../controllers/container-verdict.ts';
 import type { ControllerContext } from '../controllers/context.ts';
 import { ImageController } from '../controllers/image.ts';
 import { ImageSignatureRequestController } from '../controllers/image-signature-request.ts';
@@ -14,6 +22,7 @@ import { OPERATOR } from '../controllers/registry-clients.ts';
 import { requestOfSweepUser } from '../controllers/request-names.ts';
 import { TrustPolicyController } from '../controllers/trust-policy.ts';
 import { TrustStoreController } from '../controllers/trust-store.ts';
+import { WorkloadAlerts } from '../controllers/workload-alerts.ts';
 import {
   EventRecorder,
   type KubernetesClient,
@@ -46,8 +55,9 @@ import { namespaceOfKey, WorkloadIndex } from '../workloads/index.ts';
 import { imagesByPod, imagesOfPod, isImageAffected, isMovedBy, isRequestAffected, registryOf } from './images.ts';
 import type { Observation } from './observation.ts';
 import { isWorthAReconcile } from './projections.ts';
+import { createReports } from './reports.ts';
 import type { Services } from './services.ts';
-import { firstPass, settled, until } from './start-order.ts';
+import { firstPass, isSettled, settled, until } from './start-order.ts';
 import { queueAll, type WatchedResources } from './watch.ts';
 
 /** Counts in a TrustPolicy's status follow the verdicts this much later, so that a rollout is one write. */
@@ -201,7 +211,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         onlyWhatMatters(() => requestQueue),
         signal,
       ),
-      watched.pods.listen((key, _old, now) => {
+      reports?.listen(signal),
+      watched.pods.listen((key, old, now) => {
+        if (now !== undefined && old === undefined) alerts?.seen(key, now);
+        const containersBefore = workloads.containersOfPod(key);
         const before = imagesOfPod(key, workloads);
         const { changedImages } = workloads.update(key, now);
         for (const image of changedImages) imageQueue.add(image);
@@ -209,6 +222,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
         if (before.join() !== after.join()) {
           for (const image of [...before, ...after]) countAnew(verdicts.get(image)?.statement);
         }
+        reports?.podChanged(key, containersBefore, now === undefined ? undefined : workloads.containersOfPod(key));
         podQueue.add(key);
       }, signal),
     ]);
@@ -224,6 +238,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       reevaluate(affectedByStores(policySet, changed), changed);
     },
   });
+  const hasFirstPass = firstPass(watched.pods.reflectors, workloads, verdicts);
   const policyController = new TrustPolicyController({
     context,
     policies,
@@ -232,7 +247,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     verdicts,
     imagesByPod: () => imagesByPod(pods, workloads),
     storesLoaded: () => watched.stores.reflectors.every(({ hasSynced }) => hasSynced) && storesSettled(),
-    countsComplete: firstPass(watched.pods.reflectors, workloads, verdicts),
+    countsComplete: hasFirstPass,
   });
   const requestController = new ImageSignatureRequestController({
     context,
@@ -280,15 +295,41 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     onForgotten: (key, verdict) => {
       pullCredentials.forget(key);
       countAnew(verdict?.statement);
+      alerts?.imageForgotten(key);
     },
   });
+  const owners = new OwnerResolver(client);
+  const { webhook } = services;
+  const alerts =
+    webhook === undefined
+      ? undefined
+      : new WorkloadAlerts({
+          send: (alert) => webhook.send(alert),
+          owners,
+          pods,
+          podsOf: (image) => workloads.podsOf(image),
+          isReady: () => watched.pods.reflectors.every(isSettled),
+        });
+  const reports = createReports(
+    watched.reports,
+    {
+      context,
+      pods,
+      workloads,
+      verdictOf: (container) => containerVerdict(container, verdicts, clock),
+      owners,
+      isComplete: hasFirstPass,
+    },
+    () => reportQueue,
+  );
   const podController = new PodController({
     context,
     pods,
     workloads,
     verdicts,
-    owners: new OwnerResolver(client),
+    owners,
     metrics,
+    ...(alerts === undefined ? {} : { alerts }),
   });
 
   const storeQueue = queue('trust-store', objectsOf(TRUST_STORES), (key, signal) =>
@@ -309,17 +350,25 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const podQueue = queue('pod', objectsOf(PODS), (key, signal) => podController.reconcile(key, signal), {
     tenantOf: namespaceOfKey,
   });
+  const reportQueue = queue('report', objectsOf(NAMESPACES), async (namespace, signal) =>
+    reports === undefined ? {} : reports.controller.reconcile(namespace, signal),
+  );
   const queues = {
     'trust-store': storeQueue,
     'trust-policy': policyQueue,
     'image-signature-request': requestQueue,
     image: imageQueue,
     pod: podQueue,
+    ...(reports === undefined ? {} : { report: reportQueue }),
   };
   const storesSettled = (): boolean => storeQueue.depth === 0 && storeQueue.running === 0;
 
   verdicts.onChange((key, now, before) => {
-    for (const pod of workloads.podsOf(key)) podQueue.add(pod);
+    alerts?.verdictChanged(key, now, before);
+    for (const pod of workloads.podsOf(key)) {
+      podQueue.add(pod);
+      reports?.touch(pod);
+    }
     countAnew(now.statement);
     countAnew(before?.statement);
     observation.verdictChanged(key, now, before);
@@ -329,6 +378,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
       Object.entries(queues).map(([name, { depth, running, delayed }]) => ({ queue: name, depth, running, delayed })),
     sweepLagMs: () => sweep.lagMs(),
     eventsDropped: () => events.dropped,
+    reportResultsOmitted: () => reports?.controller.omitted ?? 0,
     verdicts: () => verdicts.entries(),
     trustStores: () => trustStores.certificates(),
   });
@@ -354,6 +404,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     imageQueue.start();
     podQueue.start();
     requestQueue.start();
+    reportQueue.start();
   };
   const beginning = begin().catch((error: unknown) => {
     if (!options.signal.aborted) logger.error({ err: error }, 'the controllers could not be started');
@@ -363,6 +414,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
     await beginning;
     services.onSettings(undefined);
     await Promise.all(Object.values(queues).map((each) => each.stop()));
+    alerts?.stop();
     await sweep.stop();
     if (waiting === 'flush') await events.flush(config.shutdownTimeoutMs);
     else await events.discard();

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Webhook } from '../alerting/index.ts';
 import { type AwsOptions, ecrCredentials, SignerService } from '../aws/index.ts';
 import type { Config } from '../config.ts';
 import type { RegistryClients } from '../controllers/registry-access.ts';
@@ -8,6 +9,7 @@ import { NO_SETTINGS, parseSettings, type Settings, WatchedFile } from '../setti
 import type { WriteFence } from '../transport/index.ts';
 import { type CacheRead, openVerdictCache, systemClock, type VerdictCache } from '../verification/index.ts';
 import type { Observation } from './observation.ts';
+import { openWebhook } from './webhook.ts';
 
 /** What the operator asks outside its cluster, and the file that says how. */
 export interface Services {
@@ -18,6 +20,8 @@ export interface Services {
   readonly registries: RegistryClients;
   /** Absent: nothing outlives a restart. */
   readonly verdictCache?: VerdictCache;
+  /** Absent: nobody is told outside the cluster. It outlives a term: what waits in it is still true. */
+  readonly webhook?: Webhook;
   readonly close: () => Promise<void>;
 }
 
@@ -69,6 +73,7 @@ export async function createServices(options: {
     mirrors: () => settings.current().mirrors,
     fence,
   });
+  const webhook = await openWebhook(config, metrics, logger);
   const { verdictCacheDir: folder } = config;
   const onFault = (err: unknown): void =>
     logger.warn({ err, folder }, 'the verdict cache on disk cannot be used; going on without what it cannot keep');
@@ -84,8 +89,10 @@ export async function createServices(options: {
     signerService,
     registries,
     ...(verdictCache === undefined ? {} : { verdictCache }),
+    ...(webhook === undefined ? {} : { webhook: webhook.webhook }),
     close: async () => {
       settings.stop();
+      await webhook?.close();
       await verdictCache?.flush();
       signerService.close();
       ecr.close();

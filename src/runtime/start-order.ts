@@ -11,14 +11,12 @@ export async function settled(
   reflectors: readonly Reflector<never>[] | readonly Pick<Reflector<KubernetesObject>, 'hasSynced' | 'state'>[],
   signal: AbortSignal,
 ): Promise<void> {
-  await until(
-    () =>
-      signal.aborted ||
-      reflectors.every(
-        ({ hasSynced, state }) =>
-          hasSynced || (isImpaired(state.phase) && Date.now() - state.since.getTime() > SETTLE_MS),
-      ),
-  );
+  await until(() => signal.aborted || reflectors.every(isSettled));
+}
+
+/** Whether it has listed once, or has said for a while that it cannot. */
+export function isSettled({ hasSynced, state }: Pick<Reflector<KubernetesObject>, 'hasSynced' | 'state'>): boolean {
+  return hasSynced || (isImpaired(state.phase) && Date.now() - state.since.getTime() > SETTLE_MS);
 }
 
 function isImpaired(phase: ReflectorPhase): boolean {

@@ -10,7 +10,9 @@ import type { ImageSignatureRequest } from '../api/image-signature-request.ts';
 import type { KubernetesObject, ObjectKey } from '../api/object.ts';
 import type { TrustPolicy } from '../api/trust-policy.ts';
 import type { TrustStore } from '../api/trust-store.ts';
+import type { Config } from '../config.ts';
 import type { OnChange, Reflector, WorkQueue } from '../kubernetes/index.ts';
+import { type HeldReport, OPEN_REPORTS, POLICY_REPORTS, projectReport, REPORT_LABELS } from '../reporting/index.ts';
 import { type ProjectedPod, projectPod } from '../workloads/index.ts';
 import { pickMetadata, withoutManagedFields } from './projections.ts';
 
@@ -22,6 +24,8 @@ export type Watch = <T extends KubernetesObject>(
   type: ResourceType,
   options: {
     readonly namespace?: string;
+    readonly labelSelector?: string;
+    readonly isOptional?: true;
     readonly project: (raw: KubernetesObject) => T;
     readonly onChange: OnChange<T>;
   },
@@ -78,6 +82,12 @@ export class WatchedObjects<T extends KubernetesObject> {
   }
 }
 
+/** Reports of one of the APIs. */
+export interface WatchedReports {
+  readonly type: ResourceType;
+  readonly objects: WatchedObjects<HeldReport>;
+}
+
 /** Everything that the operator watches. */
 export interface WatchedResources {
   readonly stores: WatchedObjects<TrustStore>;
@@ -85,13 +95,24 @@ export interface WatchedResources {
   readonly requests: WatchedObjects<ImageSignatureRequest>;
   readonly namespaces: WatchedObjects<KubernetesObject>;
   readonly pods: WatchedObjects<ProjectedPod>;
+  /** Empty: none are wanted. */
+  readonly reports: readonly WatchedReports[];
 }
 
 /**
  * Begins to watch.
- * @param names namespaces of pods and requests; empty: all
+ * @param names namespaces of pods, requests and reports; empty: all
+ * @param reports the plurals of those to write
  */
-export function watchResources(watch: Watch, names: readonly string[]): WatchedResources {
+export function watchResources(
+  watch: Watch,
+  names: readonly string[],
+  reports: Config['reports'] = [],
+): WatchedResources {
+  const labelSelector = Object.entries(REPORT_LABELS)
+    .map(([label, value]) => `${label}=${value}`)
+    .join();
+  const watchOwn: Watch = (type, options) => watch(type, { ...options, labelSelector, isOptional: true });
   return {
     stores: new WatchedObjects(watch, TRUST_STORES, (raw) => withoutManagedFields(raw) as TrustStore),
     policies: new WatchedObjects(watch, TRUST_POLICIES, (raw) => withoutManagedFields(raw) as TrustPolicy),
@@ -105,6 +126,9 @@ export function watchResources(watch: Watch, names: readonly string[]): WatchedR
       metadata: pickMetadata(metadata),
     })),
     pods: new WatchedObjects(watch, PODS, projectPod, names),
+    reports: [POLICY_REPORTS, OPEN_REPORTS]
+      .filter(({ plural }) => reports.some((wanted) => wanted === plural))
+      .map((type) => ({ type, objects: new WatchedObjects(watchOwn, type, projectReport, names) })),
   };
 }
 

@@ -53,6 +53,7 @@ describe('parseConfig', () => {
       signatureCacheBytes: 64 * 2 ** 20,
       maxSignatures: 100,
       concurrency: 8,
+      reports: [],
       requestTimeoutMs: 30_000,
       shutdownTimeoutMs: 10_000,
     });
@@ -91,6 +92,10 @@ describe('parseConfig', () => {
       '--concurrency=256',
       '--request-timeout=100ms',
       '--shutdown-timeout=1m',
+      '--reports=auto',
+      '--webhook-url=https://alerts.example/in',
+      '--webhook-secret-file=/etc/webhook',
+      '--webhook-source=/clusters/eu',
     ]);
     expect(config).toEqual({
       logLevel: 'debug',
@@ -121,6 +126,13 @@ describe('parseConfig', () => {
       signatureCacheBytes: 2 * 2 ** 30,
       maxSignatures: 1_000,
       concurrency: 256,
+      reports: ['policyreports', 'reports'],
+      webhook: {
+        url: 'https://alerts.example/in',
+        format: 'cloudevents',
+        secretFile: '/etc/webhook',
+        source: '/clusters/eu',
+      },
       requestTimeoutMs: 100,
       shutdownTimeoutMs: 60_000,
     });
@@ -168,6 +180,19 @@ describe('parseConfig', () => {
     ['--max-signatures', '1001', 'expected a whole number from 1 to 1000'],
     ['--concurrency', '1.5', 'expected a whole number from 1 to 256'],
     ['--concurrency', '1e2', 'expected a whole number from 1 to 256'],
+    ['--reports', 'on', 'expected off, auto, policyreports or openreports; found "on"'],
+    ['--webhook-url', 'alerts.example', 'expected a URL with https; it is not repeated here'],
+    ['--webhook-url', 'https://user:hunter2@alerts.example', 'expected a URL without credentials; remove them'],
+    [
+      '--webhook-url',
+      'http://a.example:8080/x',
+      'expected https; found http: if it is meant, add a.example:8080 to --plain-http-hosts',
+    ],
+    ['--webhook-url', 'https://alerts.example/x', 'expected --webhook-secret-file beside it'],
+    ['--webhook-format', 'teams', 'expected cloudevents or slack; found "teams"'],
+    ['--webhook-format', 'slack', 'expected --webhook-url beside it'],
+    ['--webhook-secret-file', '/etc/key', 'expected --webhook-url beside it'],
+    ['--webhook-source', 'not a URI', 'expected a URI reference of at most 200 characters'],
     ['--request-timeout', '10ms', 'expected at least 100ms'],
     ['--request-timeout', '999999h', 'expected'],
     ['--shutdown-timeout', '', 'expected a value, DURATION'],
@@ -176,6 +201,25 @@ describe('parseConfig', () => {
     if (value === '') return;
     const variable = `SEALWATCH_${flag.slice(2).toUpperCase().replaceAll('-', '_')}`;
     expect(refusalOf([], { [variable]: value })).toContain(`${variable}: ${message}`);
+  });
+
+  it('takes a webhook of Slack without a secret, and plain HTTP only to hosts that are named', () => {
+    const plain = ['--webhook-url=http://127.0.0.1:8080/x', '--plain-http-hosts=127.0.0.1:8080'];
+    expect(configOf([...plain, '--webhook-format=slack']).webhook).toEqual({
+      url: 'http://127.0.0.1:8080/x',
+      format: 'slack',
+      source: '/sealwatch',
+    });
+    expect(refusalOf(['--webhook-url', 'hooks.example/services/hunter2'])).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['off', []],
+    ['auto', ['policyreports', 'reports']],
+    ['policyreports', ['policyreports']],
+    ['openreports', ['reports']],
+  ])('--reports %s', (text, reports) => {
+    expect(configOf(['--reports', text]).reports).toEqual(reports);
   });
 
   it('never repeats the credentials of a URL that it refuses', () => {
@@ -217,7 +261,7 @@ describe('parseConfig', () => {
     const help = parseConfig(['--help'], {});
     if (help.kind !== 'help') throw new Error('no help');
     const flags = [...help.text.matchAll(/^ {2}--([a-z-]+)[ []/gm)].map(([, flag]) => flag ?? '');
-    expect(flags).toHaveLength(Object.keys(configOf([])).length + 8);
+    expect(flags).toHaveLength(Object.keys(configOf([])).length + 12);
     for (const flag of flags) {
       // Each flag that is told is one that is read.
       expect(refusalOf([`--${flag}=`])).toContain(`--${flag}: expected a value`);

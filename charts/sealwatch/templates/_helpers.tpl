@@ -101,6 +101,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 - apiGroups: [batch]
   resources: [jobs, cronjobs]
   verbs: [get]
+# With reports: those named sealwatch of each namespace, found by their label.
+- apiGroups: [wgpolicyk8s.io]
+  resources: [policyreports]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [openreports.io]
+  resources: [reports]
+  verbs: [get, list, watch, create, patch, delete]
 # Events on pods, workloads, requests, trust stores and policies.
 - apiGroups: [events.k8s.io]
   resources: [events]

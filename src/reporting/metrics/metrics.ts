@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { collectDefaultMetrics } from 'prom-client';
 import type { ObjectKey } from '../../api/object.ts';
 import type { VerdictType } from '../../api/verdict.ts';
+import { AlertMetrics } from './alert-metrics.ts';
 import { CacheMetrics, type CacheName } from './cache-metrics.ts';
 import { type DefinedMetric, MetricSet } from './metric-set.ts';
 import { PodMetrics, type PodReport } from './pod-metrics.ts';
@@ -25,6 +26,7 @@ export class Metrics {
   readonly #work = new WorkMetrics(this.#set, () => this.#observed);
   readonly #requests = new RequestMetrics(this.#set);
   readonly #caches = new CacheMetrics(this.#set);
+  readonly #alerts = new AlertMetrics(this.#set);
   readonly #process = new ProcessMetrics(this.#set);
 
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -108,6 +110,18 @@ export class Metrics {
 
   verdictCacheRead(result: 'hit' | 'miss' | 'dropped'): void {
     this.#caches.verdictCacheRead(result);
+  }
+
+  observeAlerts(...args: Of<AlertMetrics, 'observe'>): void {
+    this.#alerts.observe(...args);
+  }
+
+  alertSent(...args: Of<AlertMetrics, 'sent'>): void {
+    this.#alerts.sent(...args);
+  }
+
+  alertDropped(...args: Of<AlertMetrics, 'dropped'>): void {
+    this.#alerts.dropped(...args);
   }
 
   cacheLookup(cache: CacheName, isHit: boolean): void {

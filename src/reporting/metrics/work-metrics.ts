@@ -1,8 +1,8 @@
 import type { MetricSet } from './metric-set.ts';
 
-const QUEUES = ['image', 'image-signature-request', 'pod', 'trust-policy', 'trust-store'] as const;
-/** Pods, Namespaces and our own three kinds. */
-const RESOURCES = 5;
+const QUEUES = ['image', 'image-signature-request', 'pod', 'report', 'trust-policy', 'trust-store'] as const;
+/** Pods, Namespaces, our own three kinds, and those of reports. */
+const RESOURCES = 7;
 const PHASES = ['Connecting', 'Listing', 'Watching', 'Degraded', 'Waiting'] as const;
 
 /** How full a queue is. */
@@ -27,6 +27,8 @@ export interface WatchReport {
 export interface ObservedWork {
   readonly queues: () => readonly QueueState[];
   readonly eventsDropped: () => number;
+  /** Results of reports that no page had room for. */
+  readonly reportResultsOmitted: () => number;
 }
 
 /** The metrics of queues, reconciles, watches and events. */
@@ -99,6 +101,13 @@ export class WorkMetrics {
         counter.reset();
         counter.inc(observed()?.eventsDropped() ?? 0);
       },
+    );
+    set.gauge(
+      {
+        name: 'sealwatch_report_results_omitted',
+        help: 'Results beyond what the reports of a namespace have room for',
+      },
+      (gauge) => gauge.set(observed()?.reportResultsOmitted() ?? 0),
     );
   }
 

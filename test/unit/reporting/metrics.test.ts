@@ -10,6 +10,7 @@ const FOREIGN_TEXT = 'a message that a registry chose';
 const NOTHING_OBSERVED = {
   queues: () => [],
   eventsDropped: () => 0,
+  reportResultsOmitted: () => 0,
   sweepLagMs: () => 0,
   verdicts: () => [],
   trustStores: () => [],
@@ -192,6 +193,7 @@ describe('what is read at a scrape', () => {
       ...NOTHING_OBSERVED,
       queues: () => [{ queue: 'pod', depth: 3, running: 2, delayed: 7 }],
       eventsDropped: () => 4,
+      reportResultsOmitted: () => 0,
       sweepLagMs: () => 1_500,
       verdicts: () => [['r/a@sha256:1', { verdict: 'Trusted', verifiedAt: new Date(Date.now() - 60_000) }]],
     });
