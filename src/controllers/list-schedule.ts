@@ -31,6 +31,8 @@ export class ListSchedule {
    * @param intervalMs the longest time between two listings
    */
   dueAfterMs(key: ImageKey, listedAt: number, intervalMs: number, now: number): number {
+    // A clock that was set back says nothing of how long ago it was.
+    if (now < listedAt) return 0;
     const known = this.#listings.get(key);
     const atLeast = known === undefined ? FIRST : LATER;
     const listing =

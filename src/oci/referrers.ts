@@ -40,6 +40,12 @@ export async function listReferrers(
     }
     const byApi = new Found(filter.artifactType);
     const hasApi = await fromApi(client, reference, subject, filter, byApi, deadline.signal);
+    if (!hasApi && client.hadReferrersApi(reference)) {
+      throw new OciError(
+        'InvalidAnswer',
+        `referrers of ${formatReference(reference)}: the registry answers as if it had no Referrers API, and had it a while ago`,
+      );
+    }
     const found = hasApi ? byApi : (byTag ?? (await fromTag(client, reference, subject, filter, deadline.signal)));
     // Not before the tag schema was answered too: a host without its backend says 404 to everything.
     client.noteReferrersApi(reference, hasApi);

@@ -171,6 +171,11 @@ export class RegistryClient implements ArtifactStore {
     return next.href;
   }
 
+  /** Whether a repository was listed by the Referrers API lately: what says otherwise then is a fault. */
+  hadReferrersApi(reference: Reference): boolean {
+    return this.#session.memory.hadReferrersApi(repositoryName(this.locate(reference)));
+  }
+
   /** Whether a registry is known to have lacked the Referrers API lately. */
   lacksReferrersApi(reference: Reference): boolean {
     return this.#session.memory.lacksReferrersApi(this.locate(reference).registry);
@@ -178,7 +183,9 @@ export class RegistryClient implements ArtifactStore {
 
   /** Takes note of whether a registry has the Referrers API, as it answered just now. */
   noteReferrersApi(reference: Reference, has: boolean): void {
-    this.#session.memory.noteReferrersApi(this.locate(reference).registry, has);
+    const at = this.locate(reference);
+    this.#session.memory.noteReferrersApi(at.registry, has);
+    if (has) this.#session.memory.keepReferrersApi(repositoryName(at));
   }
 
   /** What refers to a subject, by the Referrers API or the tag schema (notary.md A4, A5). */

@@ -397,7 +397,10 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const begin = async (): Promise<void> => {
     const told = listen();
     storeQueue.start();
-    await settled([...watched.stores.reflectors, ...watched.policies.reflectors], options.signal);
+    await settled(watched.stores.reflectors, options.signal);
+    // A store that cannot be read leaves its images Unknown. Without the policies every image would be covered by none,
+    // and what is flagged would be told as well again: until they are known nothing is.
+    await until(() => watched.policies.reflectors.every(({ hasSynced }) => hasSynced) || options.signal.aborted);
     await told;
     await until(() => storesSettled() || options.signal.aborted);
     policyQueue.start();

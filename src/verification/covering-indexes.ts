@@ -130,7 +130,6 @@ export function indexReferences(key: ImageKey, texts: Iterable<string>): readonl
   const image = referenceOf(key);
   const found = new Map<string, Reference>();
   for (const text of texts) {
-    if (found.size >= MAX_REFERENCES) break;
     const named = parse(text);
     if (named === undefined || repositoryName(named) !== repositoryName(image)) continue;
     const { digest, ...tagged } = named;
@@ -138,7 +137,9 @@ export function indexReferences(key: ImageKey, texts: Iterable<string>): readonl
     else if (tagged.tag !== undefined) found.set(text, tagged);
   }
   const unique = new Map([...found.values()].map((reference) => [formatReference(reference), reference]));
-  return [...unique.values()].sort((a, b) => Number(b.digest !== undefined) - Number(a.digest !== undefined));
+  return [...unique.values()]
+    .sort((a, b) => Number(b.digest !== undefined) - Number(a.digest !== undefined))
+    .slice(0, MAX_REFERENCES);
 }
 
 function parse(text: string): Reference | undefined {

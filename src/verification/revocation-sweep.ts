@@ -148,7 +148,9 @@ export class RevocationSweep implements StatusSource {
   }
 
   #ageOf(entry: Entry): number {
-    return this.#options.clock().getTime() - (entry.checkedAt ?? Number.NEGATIVE_INFINITY);
+    const age = this.#options.clock().getTime() - (entry.checkedAt ?? Number.NEGATIVE_INFINITY);
+    // A clock that was set back says nothing of how old the answer is.
+    return age < 0 ? Number.POSITIVE_INFINITY : age;
   }
 
   #keptAnswer(entry: Entry, error: unknown): StatusAnswer | undefined {
@@ -204,7 +206,10 @@ export class RevocationSweep implements StatusSource {
     const now = this.#options.clock().getTime();
     for (const entry of this.#entries.values()) {
       if (this.#running >= this.#options.concurrency) break;
-      if (entry.users.size === 0 || entry.dueAt > now) continue;
+      if (entry.users.size === 0) continue;
+      const isClockSetBack = entry.checkedAt !== undefined && now < entry.checkedAt;
+      if (isClockSetBack) delete entry.checkedAt;
+      else if (entry.dueAt > now) continue;
       entry.dueAt = this.#nextDue(now, false);
       this.#running += 1;
       const done = this.#sweepOne(entry).finally(() => {

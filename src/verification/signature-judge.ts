@@ -170,7 +170,8 @@ export class SignatureJudge {
       }
       // Whoever makes do with what is kept learns nothing from a fault of the registry.
       if (request.list === 'kept') return kept;
-      if (now - kept.listedAt < this.#options.keptListMaxAgeMs && refusesOnlyUs(error)) return kept;
+      const isWhole = mayBeByTagAlone || kept.byTagAlone !== true;
+      if (isWhole && now - kept.listedAt < this.#options.keptListMaxAgeMs && refusesOnlyUs(error)) return kept;
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../../src/api/object.ts';
+import { apiStatus } from '../support/api-faults.ts';
 import { type ApiWorld, startApiWorld } from '../support/api-world.ts';
 import { type ControlPlane, startControlPlane } from '../support/control-plane.ts';
 import { OperatorAccount } from '../support/operator-account.ts';
@@ -63,6 +64,20 @@ describe('a cluster that changes under the operator', () => {
     await world.flagged('without-right', 60_000);
     await world.waitForPhase('pods', 'Watching');
     recovered(context, since);
+    expect(world.wrongWords()).toEqual([]);
+  });
+
+  it('13: policies that cannot be read at the start take no flag back: nothing is told until they are known', async () => {
+    const forbidden = world.proxy.inject({ verb: 'list', resource: 'trustpolicies' }, apiStatus(403));
+    await world.scenario.restartOperator();
+    await world.waitForPhase('trustpolicies', 'Degraded');
+    // Longer than the operator waits for what else it cannot read.
+    const spent = (): number => (forbidden.met.at(-1)?.at ?? 0) - (forbidden.met[0]?.at ?? 0);
+    await waitFor('attempts over 12 s', () => spent() > 12_000, 60_000);
+    expect(await world.scenario.podCondition('unsigned')).toMatchObject({ status: 'False', reason: 'Unsigned' });
+    expect(await world.running('Uncovered')).toBe(0);
+    forbidden.remove();
+    await world.waitForRunning('Trusted', 1, 60_000);
     expect(world.wrongWords()).toEqual([]);
   });
 

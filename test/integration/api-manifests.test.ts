@@ -36,7 +36,7 @@ describe('manifests', () => {
   it('of config/default render, and are what the API server knows', async () => {
     const { code, stdout } = await plane.kubectl(['kustomize', join(ROOT, 'config/default')]);
     expect(code).toBe(0);
-    expect(stdout.match(/^kind: /gm)).toHaveLength(3 + 4 + 7);
+    expect(stdout.match(/^kind: /gm)).toHaveLength(3 + 7 + 6);
     const cluster = await plane.kubectl(['apply', '--dry-run=server', '-k', join(ROOT, 'config/rbac')]);
     // The ServiceAccount's namespace is made by another part of config/default.
     expect(cluster.stderr).toMatch(/^(|Error from server \(NotFound\).*namespaces "sealwatch-system" not found\s*)$/);

@@ -57,3 +57,8 @@ it('a list that is due and was not given is asked for again soon, not at once', 
   expect(schedule.dueAfterMs('image', 0, HOUR_MS, HOUR_MS / 2)).toBe(0);
   expect(schedule.lookAgainAfterMs('image', 0, HOUR_MS, HOUR_MS)).toBe(4.5 * MINUTE_MS);
 });
+
+it('a clock that is set back by an hour puts off no listing', () => {
+  queue = new WorkQueue({ concurrency: 1, baseDelayMs: 1, maxDelayMs: 1, reconcile: async () => ({}) });
+  expect(new ListSchedule().dueAfterMs('image', HOUR_MS, HOUR_MS, 0)).toBe(0);
+});

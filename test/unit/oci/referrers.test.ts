@@ -52,6 +52,30 @@ describe('listing signatures', () => {
     expect((await promise).signatures.map(({ size }) => size)).toEqual([900, 1]);
   });
 
+  it.each([
+    ['404 of an ingress without its backend', 404, 'text/plain'],
+    ['page of maintenance', 200, 'text/html'],
+  ])(
+    'is an error, never "unsigned", when a repository that has the Referrers API answers with a %s (A4)',
+    async (_name, status, type) => {
+      let isBlip = false;
+      const registry = await start((request, response) => {
+        if (!request.url?.includes('/referrers/'))
+          return answer(response, 404, '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}', {});
+        if (isBlip) return answer(response, status, 'default backend', { 'content-type': type });
+        return answer(response, 200, index(entry(1)), { 'content-type': INDEX });
+      });
+      const client = clientOf();
+      const image = imageAt(registry, SUBJECT.digest);
+      const listed = () => listSignatures(client, image, SUBJECT, { max: 100 }, signal());
+      expect((await listed()).signatures).toHaveLength(1);
+      isBlip = true;
+      expect((await failureOf(listed())).code).toBe('InvalidAnswer');
+      isBlip = false;
+      expect((await listed()).signatures).toHaveLength(1);
+    },
+  );
+
   it('trusts a filter that the registry says it applied, and no other (A4)', async () => {
     const untyped = { ...entry(1), artifactType: undefined };
     for (const [applied, count] of [

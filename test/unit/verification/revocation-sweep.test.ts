@@ -104,6 +104,22 @@ describe('RevocationSweep', () => {
     expect(world.told).toEqual([]);
   });
 
+  it('a clock that is set back by an hour keeps no old answer in force', async () => {
+    await world.use('image', 1);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    world.answer = 'revoked';
+    expect(await world.ask(1)).toBe('revoked');
+  });
+
+  it('a clock that is set back by an hour holds up no check of the sweep', async () => {
+    await world.use('image', 1);
+    await intervals(1);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    world.answer = 'revoked';
+    await intervals(2);
+    expect(world.told).toEqual([['image']]);
+  });
+
   it('one flight: a hundred that ask at once are one call', async () => {
     let release = (): void => {};
     world.hold = new Promise<void>((resolve) => {

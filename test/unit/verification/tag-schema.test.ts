@@ -103,6 +103,13 @@ describe('signatures on a registry that was found to lack the Referrers API (not
     expect((await verdictOn(image))[0]).toBe('Unknown');
   });
 
+  it('a list by the tag alone does not stand in for an API that throttles: the one that passes may be listed there', async () => {
+    world.tag(image, [world.sign(image, stranger)]);
+    world.faults.set('/referrers/', 429);
+    expect((await verdictOn(image))[0]).toBe('Unknown');
+    expect((await verdictOn(image))[0]).toBe('Unknown');
+  });
+
   it('a kept list by the tag is judged without the registry when that is down: what does not hold any more is told', async () => {
     world.tag(image, [world.sign(image)]);
     expect((await verdictOn(image))[0]).toBe('Trusted');
