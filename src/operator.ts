@@ -10,7 +10,6 @@ import {
   KubernetesClient,
   LeaderElector,
   LeaseFence,
-  type OnChange,
   Reflector,
   type ReflectorState,
   StatusWriter,
@@ -22,6 +21,7 @@ import {
   Observation,
   type Runtime,
   type Services,
+  type WatchOptions,
   watchResources,
 } from './runtime/index.ts';
 import { HttpServer } from './server/index.ts';
@@ -157,16 +157,7 @@ export class SealwatchOperator extends Operator {
   }
 
   /** Starts a reflector: the way our own controllers watch. */
-  watch<T extends KubernetesObject>(
-    type: ResourceType,
-    options: {
-      readonly namespace?: string;
-      readonly labelSelector?: string;
-      readonly isOptional?: true;
-      readonly project: (raw: KubernetesObject) => T;
-      readonly onChange: OnChange<T>;
-    },
-  ): Reflector<T> {
+  watch<T extends KubernetesObject>(type: ResourceType, options: WatchOptions<T>): Reflector<T> {
     const isOptional = options.isOptional === true;
     const reflector = new Reflector<T>({
       client: this.#client,

@@ -397,10 +397,16 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const begin = async (): Promise<void> => {
     const told = listen();
     storeQueue.start();
-    await settled(watched.stores.reflectors, options.signal);
+    await settled([...watched.stores.reflectors, ...watched.policies.reflectors], options.signal);
     // A store that cannot be read leaves its images Unknown. Without the policies every image would be covered by none,
     // and what is flagged would be told as well again: until they are known nothing is.
-    await until(() => watched.policies.reflectors.every(({ hasSynced }) => hasSynced) || options.signal.aborted);
+    const arePoliciesKnown = (): boolean => watched.policies.reflectors.every(({ hasSynced }) => hasSynced);
+    if (!arePoliciesKnown() && !options.signal.aborted)
+      logger.warn(
+        { resource: TRUST_POLICIES.plural },
+        'nothing is verified until trustpolicies can be listed: see what is said of that watch; what was flagged stays',
+      );
+    await until(() => arePoliciesKnown() || options.signal.aborted);
     await told;
     await until(() => storesSettled() || options.signal.aborted);
     policyQueue.start();

@@ -19,17 +19,17 @@ import { pickMetadata, withoutManagedFields } from './projections.ts';
 /** Objects of one resource, whether it is watched in all namespaces or in several. */
 export type Objects<T> = ReadonlyMap<ObjectKey, T>;
 
+/** What is watched of a resource, and who is told. */
+export interface WatchOptions<T> {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly isOptional?: true;
+  readonly project: (raw: KubernetesObject) => T;
+  readonly onChange: OnChange<T>;
+}
+
 /** Starts a reflector. */
-export type Watch = <T extends KubernetesObject>(
-  type: ResourceType,
-  options: {
-    readonly namespace?: string;
-    readonly labelSelector?: string;
-    readonly isOptional?: true;
-    readonly project: (raw: KubernetesObject) => T;
-    readonly onChange: OnChange<T>;
-  },
-) => Reflector<T>;
+export type Watch = <T extends KubernetesObject>(type: ResourceType, options: WatchOptions<T>) => Reflector<T>;
 
 /** What is told in one turn of the loop when someone begins to listen: 10,000 pods at once would be a stall. */
 const TOLD_AT_ONCE = 500;

@@ -76,6 +76,7 @@ describe('a cluster that changes under the operator', () => {
     await waitFor('attempts over 12 s', () => spent() > 12_000, 60_000);
     expect(await world.scenario.podCondition('unsigned')).toMatchObject({ status: 'False', reason: 'Unsigned' });
     expect(await world.running('Uncovered')).toBe(0);
+    expect(world.logged('trustpolicies', 'nothing is verified until trustpolicies can be listed')).toHaveLength(1);
     forbidden.remove();
     await world.waitForRunning('Trusted', 1, 60_000);
     expect(world.wrongWords()).toEqual([]);
